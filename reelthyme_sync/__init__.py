@@ -1,0 +1,47 @@
+"""Voice conversations over OpenAI's Realtime API, synchronous: no asyncio, plain threads and queues.
+
+with connect() as session, stream(session) as events, capture_audio(session):
+for event in events:
+print(event.type)
+"""
+
+from .endpoints import DEFAULT_MODEL, Endpoint
+from .errors import (
+    AudioUnavailable,
+    ConcurrentReceive,
+    ConnectFailed,
+    ConnectionClosed,
+    ConnectionLost,
+    InvalidEvent,
+    InvalidSignature,
+    MissingApiKey,
+    ProtocolError,
+    RealtimeError,
+)
+from .playback import Heard
+from .session import Session, connect
+from .streaming import AudioStream, Capture, capture_audio, stream
+from .version import __version__
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "AudioStream",
+    "AudioUnavailable",
+    "Capture",
+    "ConcurrentReceive",
+    "ConnectFailed",
+    "ConnectionClosed",
+    "ConnectionLost",
+    "Endpoint",
+    "Heard",
+    "InvalidEvent",
+    "InvalidSignature",
+    "MissingApiKey",
+    "ProtocolError",
+    "RealtimeError",
+    "Session",
+    "__version__",
+    "capture_audio",
+    "connect",
+    "stream",
+]

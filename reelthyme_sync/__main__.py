@@ -1,0 +1,8 @@
+"""``python -m reelthyme_sync``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The end of a session: a value, set once, that stays."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from .errors import ConnectionClosed
+
+log = logging.getLogger("reelthyme_sync")
+
+
+class Ending:
+    """How a session ended, once it has, and who wants to be told."""
+
+    def __init__(self) -> None:
+        self._deciding = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self._error: ConnectionClosed | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the session has ended."""
+        return self._error is not None
+
+    def error(self) -> ConnectionClosed:
+        """What to raise for it: an exception of its own for every caller, with the one cause."""
+        if self._error is None:  # close() was called, and the peer has not answered yet
+            return ConnectionClosed("The session is closed")
+        fresh = type(self._error)(str(self._error), code=self._error.code, reason=self._error.reason)
+        fresh.__cause__ = self._error.__cause__
+        return fresh
+
+    def set(self, error: ConnectionClosed) -> None:
+        """The session has ended. Called once; runs the callbacks."""
+        with self._deciding:
+            self._error = error
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            _call(callback)
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` at the end, or now if that has been."""
+        with self._deciding:
+            if self._error is None:
+                self._callbacks.append(callback)
+                return
+        _call(callback)
+
+
+def _call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:  # the other callbacks, and the receiver, are still to be told
+        log.exception("a callback for the session's end failed")

@@ -1,0 +1,46 @@
+"""A thread of the library: named, daemon, and its end is told to its owner.
+
+Daemon, because a program that forgets to close a session must still be able to exit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Worker:
+    """Runs ``target`` on a thread of its own, then tells ``ended`` how that went, on the same thread.
+
+    Args:
+        name: ``reelthyme-ROLE-N``, so that it can be found in a stack dump.
+        target: runs once.
+        ended: gets the exception that ended ``target``, or None. Must not raise.
+    """
+
+    def __init__(self, name: str, target: Callable[[], None], ended: Callable[[BaseException | None], None]) -> None:
+        self.name = name
+        self._target = target
+        self._ended = ended
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the owner does this last in its constructor."""
+        self._thread.start()
+
+    def is_current(self) -> bool:
+        """Whether the caller is on this very thread, and so cannot wait for its end."""
+        return threading.current_thread() is self._thread
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end. True if it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failure: BaseException | None = None
+        try:
+            self._target()
+        except BaseException as error:  # whatever it was, the owner has to know
+            failure = error
+        self._ended(failure)

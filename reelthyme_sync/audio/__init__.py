@@ -1,0 +1,1 @@
+"""Speakers, microphones and what feeds them: nothing here knows a session."""

@@ -1,0 +1,166 @@
+"""Between a thread of ours and the callback of a device: one buffer for each direction.
+
+The callback runs on the device's own thread, once per block, and must never wait: ``OutputBuffer.pull`` and
+``InputBuffer.push`` take a lock that is only ever held for a copy of a few hundred bytes. Knows no device and no clock:
+what was heard is counted in samples that the device took.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ..errors import AudioUnavailable
+from ..pcm import BYTES_PER_SAMPLE
+
+Tap = Callable[[bytes], object]
+"""Called by the device with every block that passes, silence included; must return at once."""
+
+STALLED_AFTER_WAITS = 3
+"""Waits in a row without a callback, after which a device counts as gone. Counted in waits and not in time, because
+a process that was stopped for a while (Ctrl-Z, a debugger) finds only the one wait it was stopped in overdue."""
+
+WAIT = 1.0
+"""Seconds of one such wait. Real devices call every 10 to 100 ms."""
+
+
+class _Buffer:
+    """What both directions share: a device that calls, and must be noticed when it no longer does."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._changed = threading.Condition()
+        self._failure: AudioUnavailable | None = None
+
+    def fail(self, error: AudioUnavailable) -> None:
+        """Tell whoever waits, now or later, that the device is gone. The first reason stays."""
+        with self._changed:
+            self._failure = self._failure or error
+            self._changed.notify_all()
+
+    def _await_change(self) -> None:
+        """Call with the lock held. Every callback is a change."""
+        if self._failure is not None:
+            raise self._failure
+        for _ in range(STALLED_AFTER_WAITS):
+            if self._changed.wait(WAIT):
+                return
+        raise AudioUnavailable(f"The {self._device} has stopped: was it unplugged? Open it, or another one, again.")
+
+
+class OutputBuffer(_Buffer):
+    """Samples on their way to a device that pulls them.
+
+    Args:
+        capacity: samples that may wait here; what is more makes the writer wait, so that the device is its clock.
+        latency: samples that the device takes after a block, until the whole of that block has sounded.
+        tap: sees every block that the device takes.
+    """
+
+    def __init__(self, capacity: int, *, latency: int = 0, tap: Tap | None = None) -> None:
+        super().__init__("speaker")
+        self._capacity = capacity * BYTES_PER_SAMPLE
+        self._latency = latency
+        self._tap = tap
+        self._waiting = bytearray()
+        self._sounding: deque[tuple[int, int]] = deque()  # pulls not heard yet: (samples, of them ours)
+        self._sounding_samples = 0
+        self._heard = 0
+        self._era = 0
+
+    @property
+    def heard(self) -> int:
+        """Samples after which the device has taken ``latency`` more. Any thread."""
+        with self._changed:
+            return self._heard
+
+    def wait_writable(self) -> None:
+        """Block until less than ``capacity`` waits, or ``clear()`` is called."""
+        self._wait_until(lambda: len(self._waiting) < self._capacity)
+
+    def write(self, pcm: bytes) -> None:
+        """Append; never blocks.
+
+        Raises:
+            ValueError: half a sample, after which all that follows would be noise.
+        """
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise ValueError(f"{len(pcm)} bytes are no whole number of 16-bit samples")
+        with self._changed:
+            self._waiting += pcm
+
+    def clear(self) -> None:
+        """Drop what waits. What the device holds but has not sounded yet will never count as heard. Any thread."""
+        with self._changed:
+            self._waiting.clear()
+            self._sounding = deque((samples, 0) for samples, _ in self._sounding)
+            self._era += 1
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Block until everything written has been heard, or ``clear()`` is called."""
+        self._wait_until(lambda: not self._waiting and not any(ours for _, ours in self._sounding))
+
+    def pull(self, samples: int) -> bytes:
+        """Take exactly ``samples`` for the device, filled up with silence. Called by the device."""
+        size = samples * BYTES_PER_SAMPLE
+        with self._changed:
+            block = bytes(self._waiting[:size])
+            del self._waiting[:size]
+            self._count(samples, len(block) // BYTES_PER_SAMPLE)
+            self._changed.notify_all()
+        block = block.ljust(size, b"\0")
+        if self._tap is not None:
+            self._tap(block)
+        return block
+
+    def _count(self, samples: int, ours: int) -> None:
+        self._sounding.append((samples, ours))
+        self._sounding_samples += samples
+        while self._sounding and self._sounding_samples - self._sounding[0][0] >= self._latency:
+            samples, ours = self._sounding.popleft()
+            self._sounding_samples -= samples
+            self._heard += ours
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        with self._changed:
+            era = self._era
+            while (self._failure or not ready()) and self._era == era:
+                self._await_change()
+
+
+class InputBuffer(_Buffer):
+    """Blocks on their way from a device that pushes them.
+
+    Args:
+        tap: sees every block that the device gives.
+    """
+
+    def __init__(self, *, tap: Tap | None = None) -> None:
+        super().__init__("microphone")
+        self._tap = tap
+        self._blocks: deque[bytes] = deque()
+        self._stopped = False
+
+    def push(self, block: bytes) -> None:
+        """Give a block. Called by the device; not kept after ``stop()``."""
+        if self._tap is not None:
+            self._tap(block)
+        with self._changed:
+            if not self._stopped:
+                self._blocks.append(block)
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Take no more blocks: the reader gets those that are here, then the end. Any thread, idempotent."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def read(self) -> bytes:
+        """The next block, or ``b""`` at the end."""
+        with self._changed:
+            while not self._blocks and not self._stopped:
+                self._await_change()
+            return self._blocks.popleft() if self._blocks else b""

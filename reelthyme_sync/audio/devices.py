@@ -1,0 +1,62 @@
+"""The whole device contract: what a speaker and a microphone must do, whatever they are made of.
+
+All sound is PCM16: signed 16-bit little-endian samples, mono, ``sample_rate`` of them a second. A device is opened by
+its constructor (which raises ``AudioUnavailable``) and from then on belongs to one thread: the audio thread owns the
+speaker, the capture thread the microphone. The methods that other threads may call say so.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Speaker(Protocol):
+    """Where sound goes. Anybody can write one: four methods, a rate and a counter."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+
+    @property
+    def heard(self) -> int:
+        """Samples, of those written, that have left the device so far. Never goes back. Any thread."""
+
+    def wait_writable(self) -> None:
+        """Block until there is room for another block: the device is the clock. A ``clear()`` ends the wait.
+
+        Raises:
+            AudioUnavailable: the device has stopped taking samples.
+        """
+
+    def write(self, pcm: bytes) -> None:
+        """Queue a block of at most 20 ms behind what waits already. Does not block."""
+
+    def clear(self) -> None:
+        """Drop what waits and fall silent at once. Any thread."""
+
+    def drain(self) -> None:
+        """Block until all that was written has been heard. A ``clear()`` ends the wait."""
+
+    def close(self) -> None:
+        """Release the device, at once. Idempotent."""
+
+
+class Microphone(Protocol):
+    """Where sound comes from."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+
+    def read(self) -> bytes:
+        """The next block, of any length; blocks until the device has it. ``b""`` means the end.
+
+        Raises:
+            AudioUnavailable: the device has stopped giving samples.
+        """
+
+    def stop(self) -> None:
+        """Record no more: ``read()`` gives what was recorded, then ``b""``. Any thread, idempotent."""
+
+    def close(self) -> None:
+        """Release the device. Idempotent."""

@@ -1,0 +1,104 @@
+"""A conversation as a stereo WAV file, written as it goes: the user on the left, the assistant on the right."""
+
+from __future__ import annotations
+
+import threading
+import wave
+from time import monotonic
+from types import TracebackType
+
+from ..errors import AudioUnavailable
+from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes
+from .wav import Path
+
+LEFT, RIGHT = 0, 1
+
+
+class StereoRecording:
+    """Give its ``left`` and ``right`` to a microphone and a speaker as their taps.
+
+    Devices tap every block, silence included, so both sides run by their sample clocks and stay in step. A side that
+    begins later, or stops, is filled up with silence. The file is valid after every write.
+
+    Args:
+        path: the WAV file, overwritten.
+        sample_rate: samples per second of both sides.
+
+    Raises:
+        AudioUnavailable: it cannot be written there.
+    """
+
+    def __init__(self, path: Path, *, sample_rate: int = SAMPLE_RATE) -> None:
+        try:
+            self._disk = open(path, "wb")
+        except OSError as error:
+            raise AudioUnavailable(f"Cannot write {path}: {error.strerror}") from error
+        file = wave.open(self._disk, "wb")  # noqa: SIM115 (close() closes both)
+        file.setparams((2, BYTES_PER_SAMPLE, sample_rate, 0, "NONE", ""))
+        self._file: wave.Wave_write | None = file
+        self._rate = sample_rate
+        self._writing = threading.Lock()  # the two devices call on threads of their own
+        self._pending = (bytearray(), bytearray())
+        self._begun = [False, False]
+        self._began = 0.0
+
+    def __enter__(self) -> StereoRecording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def left(self, block: bytes) -> None:
+        """Add what the microphone heard. Any thread."""
+        self._add(LEFT, block)
+
+    def right(self, block: bytes) -> None:
+        """Add what the speaker played. Any thread."""
+        self._add(RIGHT, block)
+
+    def close(self) -> None:
+        """Write what is left. Idempotent; what comes after is ignored."""
+        with self._writing:
+            file, self._file = self._file, None
+            if file is not None:
+                self._level(0)
+                self._write(file)
+                file.close()
+                self._disk.close()
+
+    def _add(self, side: int, block: bytes) -> None:
+        with self._writing:
+            if self._file is None:
+                return
+            self._begin(side)
+            self._pending[side].extend(block)
+            self._level(allowed=ms_to_bytes(1000, self._rate))
+            self._write(self._file)
+
+    def _begin(self, side: int) -> None:
+        if not any(self._begun):
+            self._began = monotonic()
+        elif not self._begun[side]:
+            late_ms = (monotonic() - self._began) * 1000
+            missing = ms_to_bytes(late_ms, self._rate) - len(self._pending[side])
+            self._pending[side].extend(bytes(max(0, missing)))
+        self._begun[side] = True
+
+    def _level(self, allowed: int) -> None:
+        """Fill up the side that lags by more than ``allowed`` bytes."""
+        left, right = self._pending
+        for behind, ahead in ((left, right), (right, left)):
+            if len(ahead) - len(behind) > allowed:
+                behind.extend(bytes(len(ahead) - len(behind) - allowed))
+
+    def _write(self, file: wave.Wave_write) -> None:
+        import numpy as np
+
+        left, right = self._pending
+        size = min(len(left), len(right))
+        if size:
+            sides = [np.frombuffer(bytes(side[:size]), np.int16) for side in (left, right)]
+            file.writeframes(np.column_stack(sides).tobytes())
+            del left[:size], right[:size]

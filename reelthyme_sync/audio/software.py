@@ -1,0 +1,96 @@
+"""A speaker and a microphone made of software, paced by a clock: what is spoken comes from memory or WAV files.
+
+They behave as devices do, one block every 10 ms, so everything above them works as with a sound card. For machines
+without one, for tests, and for conversations that are to be repeated exactly.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE
+from .buffers import InputBuffer, OutputBuffer, Tap
+from .clock import BLOCK, SoftwareClock
+
+_CAPACITY: Final = 4 * BLOCK
+
+
+class SoftwareSpeaker:
+    """Plays into nothing; give it a ``tap`` to see what a listener would hear.
+
+    Args:
+        clock: shared with a microphone, to keep both in step; by default one of its own.
+        tap: gets every block, silence included.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, *, clock: SoftwareClock | None = None, tap: Tap | None = None) -> None:
+        self._buffer = OutputBuffer(_CAPACITY, tap=tap)
+        self._clock = clock or SoftwareClock()
+        self.wait_writable = self._buffer.wait_writable
+        self.write = self._buffer.write
+        self.clear = self._buffer.clear
+        self.drain = self._buffer.drain
+        self._clock.attach(self._tick)
+
+    @property
+    def heard(self) -> int:
+        """Samples played."""
+        return self._buffer.heard
+
+    def close(self) -> None:
+        """Stop pulling."""
+        self._clock.detach(self._tick)
+
+    def _tick(self, samples: int) -> None:
+        self._buffer.pull(samples)
+
+
+class SoftwareMicrophone:
+    """Hears what it is told to, and silence in between, in real time.
+
+    Args:
+        sound: what to hear first, PCM16.
+        clock: shared with a speaker, to keep both in step; by default one of its own.
+        tap: gets every block, silence included.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, sound: bytes = b"", *, clock: SoftwareClock | None = None, tap: Tap | None = None) -> None:
+        self._buffer = InputBuffer(tap=tap)
+        self._sound = bytearray(sound)
+        self._changed = threading.Condition()
+        self._clock = clock or SoftwareClock()
+        self.read = self._buffer.read
+        self.stop = self._buffer.stop
+        self._clock.attach(self._tick)
+
+    def say(self, pcm: bytes) -> None:
+        """Hear ``pcm`` after all that was said before. Any thread, does not block."""
+        with self._changed:
+            self._sound += pcm
+
+    def said_all(self) -> bool:
+        """Whether only silence is left to hear."""
+        with self._changed:
+            return not self._sound
+
+    def wait_said(self) -> None:
+        """Block until only silence is left to hear."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._sound)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._clock.detach(self._tick)
+
+    def _tick(self, samples: int) -> None:
+        size = samples * BYTES_PER_SAMPLE
+        with self._changed:
+            block = bytes(self._sound[:size])
+            del self._sound[:size]
+            self._changed.notify_all()
+        self._buffer.push(block.ljust(size, b"\0"))

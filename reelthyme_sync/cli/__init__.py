@@ -1,0 +1,109 @@
+"""The command ``reelthyme``, also ``python -m reelthyme_sync``: talk, demo, serve, devices."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..endpoints import DEFAULT_MODEL, Endpoint
+from ..errors import RealtimeError
+from ..version import __version__
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Gives the exit status: 0, 1 for what went wrong, 2 for bad arguments, 130 for Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except RealtimeError as error:
+        print(f"reelthyme: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reelthyme", description="Voice conversations over OpenAI's Realtime API.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_talk(commands.add_parser("talk", help="talk with OpenAI, or without a key with a local server"))
+    _add_demo(commands.add_parser("demo", help="a spoken conversation: live, or without a sound card from recordings"))
+    _add_serve(commands.add_parser("serve", help="a local server that hears and talks, until Ctrl-C"))
+    commands.add_parser("devices", help="list the sound devices").set_defaults(run=_devices)
+    return parser
+
+
+def _add_talk(parser: argparse.ArgumentParser) -> None:
+    _add_partner(parser)
+    parser.add_argument("--voice", help="the assistant's voice, such as marin or cedar")
+    parser.add_argument("--instructions", help="how the assistant should be")
+    parser.add_argument("--input", metavar="FILE.wav", help="say this file instead of listening to the microphone")
+    parser.add_argument("--output", metavar="FILE.wav", help="keep the conversation: user left, assistant right")
+    parser.add_argument("--microphone", metavar="DEVICE", help="index or name of the device to listen to")
+    parser.add_argument("--speaker", metavar="DEVICE", help="index or name of the device to play on")
+    parser.add_argument("--list-devices", action="store_true", help="list the sound devices, and end")
+    parser.set_defaults(run=_talk)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    _add_partner(parser)
+    parser.add_argument(
+        "--output", metavar="FILE.wav", default="conversation.wav", help="keep the conversation here (%(default)s)"
+    )
+    parser.add_argument("--recorded", action="store_true", help="ask the recorded questions even with a microphone")
+    parser.set_defaults(run=_demo)
+
+
+def _add_partner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url", type=_address, help="a server that speaks the protocol; default: OpenAI with a key, else a local one"
+    )
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="the model to talk to (%(default)s)")
+
+
+def _address(url: str) -> str:
+    try:
+        return Endpoint(url).url
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
+    parser.add_argument("--port", type=int, default=8765, help="port to listen on, 0 for any free one (%(default)s)")
+    parser.add_argument("--script", metavar="FILE.json", help="scripted answers, tried before the server's own")
+    parser.set_defaults(run=_serve)
+
+
+# Each command is imported when it runs: `reelthyme --help` needs none of their packages.
+
+
+def _talk(arguments: argparse.Namespace) -> int:
+    if arguments.list_devices:
+        return _devices(arguments)
+    from .talk import talk
+
+    return talk(arguments)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from .demo import demo
+
+    return demo(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from .serve import serve
+
+    return serve(arguments)
+
+
+def _devices(_: argparse.Namespace) -> int:
+    from .devices import devices
+
+    return devices()

@@ -1,0 +1,97 @@
+"""One conversation on the console: session, sound, transcript, tools, and whoever speaks for the user."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import attrs
+
+from ..audio.devices import Microphone, Speaker
+from ..endpoints import Endpoint
+from ..errors import RealtimeError
+from ..events import ConversationItemTruncated, ResponseCreate, ServerEvent, SessionUpdate
+from ..session import Session, connect
+from ..streaming import AudioStream, capture_audio, stream
+from .toolbox import Toolbox
+from .transcript import Transcript
+
+Director: TypeAlias = Callable[[ServerEvent, AudioStream], bool]
+"""Sees every event, may make the user speak, and tells whether the conversation is over."""
+
+
+@attrs.frozen(kw_only=True)
+class Conversation:
+    """All that one conversation is made of.
+
+    Attributes:
+        opening: sent first: the session's configuration.
+        microphone: where the user is heard.
+        speaker: where the assistant is heard.
+        director: when it is over.
+        transcript: what prints it.
+        toolbox: what the assistant may call.
+        limit: seconds after which it counts as failed; None lets it go on for ever.
+    """
+
+    opening: SessionUpdate
+    microphone: Microphone
+    speaker: Speaker
+    director: Director
+    transcript: Transcript
+    toolbox: Toolbox = attrs.field(factory=Toolbox)
+    limit: float | None = None
+
+    def hold(self, endpoint: Endpoint) -> None:
+        """Talk until the director ends it.
+
+        Raises:
+            RealtimeError: it was not over by the limit, or the server ended it.
+        """
+        with (
+            connect(endpoint=endpoint) as session,
+            _limited(session, self.limit),
+            stream(session, speaker=self.speaker) as events,
+            capture_audio(session, microphone=self.microphone),
+        ):
+            session.send(self.opening)
+            for event in events:
+                self.transcript.see(event)
+                self._note_cut(event, events)
+                self._run_tools(event, session)
+                if self.director(event, events):
+                    events.stop(drain=True)
+                    return
+        raise RealtimeError(
+            "The conversation ended before it was over: did the server hear and understand the questions?"
+        )
+
+    def _note_cut(self, event: ServerEvent, events: AudioStream) -> None:
+        if isinstance(event, ConversationItemTruncated):
+            self.transcript.cut(event.audio_end_ms, events.received_ms(event.item_id, event.content_index))
+
+    def _run_tools(self, event: ServerEvent, session: Session) -> None:
+        calls = self.toolbox.calls(event)
+        for call in calls:
+            self.transcript.line("tool", f"{call.name}({call.arguments})")
+            session.send(self.toolbox.run(call))
+        if calls:
+            session.send(ResponseCreate())
+
+
+@contextlib.contextmanager
+def _limited(session: Session, seconds: float | None) -> Iterator[None]:
+    """Close the session when the time is up."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, session.close)
+    timer.name, timer.daemon = "reelthyme-limit", True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()

@@ -1,0 +1,100 @@
+"""``reelthyme demo``: a spoken conversation on any machine, live or from recordings."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import resources
+from typing import Final
+
+from rich.console import Console
+
+from ..audio.wav import read_wav
+from ..events import FunctionTool
+from .conversation import Conversation
+from .directors import ThreeQuestions, forever
+from .opening import opening
+from .partner import partner
+from .sound import Sound, has_sound_card
+from .toolbox import Toolbox
+from .transcript import Transcript
+
+LIMIT: Final = 55.0
+"""Seconds that the three questions and their answers may take."""
+
+INSTRUCTIONS: Final = (
+    "You are a friendly assistant. Answer in English, in one or two sentences; read forecasts out in full."
+)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Talk live where there is a sound card; elsewhere let three recorded questions be asked."""
+    console = Console()
+    alive = has_sound_card() and not arguments.recorded
+    with partner(arguments, console) as endpoint, Sound(arguments.output) as sound:
+        conversation = _live(console, sound) if alive else _recorded(console, sound)
+        try:
+            conversation.hold(endpoint)
+        except KeyboardInterrupt:
+            if not alive:
+                raise
+            console.print()
+    console.print(f"\nThe conversation is in {arguments.output}: you left, the assistant right.", highlight=False)
+    return 0
+
+
+def _live(console: Console, sound: Sound) -> Conversation:
+    microphone, speaker = sound.microphone(), sound.speaker()
+    console.print("Speak: ask for the weather, say. Use a headset. Ctrl-C ends it.\n")
+    return Conversation(
+        opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
+        microphone=microphone,
+        speaker=speaker,
+        director=forever,
+        transcript=Transcript(console),
+        toolbox=_toolbox(),
+    )
+
+
+def _recorded(console: Console, sound: Sound) -> Conversation:
+    console.print("No sound card here: recorded questions are asked instead of yours.\n")
+    microphone, speaker = sound.software_microphone(), sound.software_speaker()
+    return Conversation(
+        opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
+        microphone=microphone,
+        speaker=speaker,
+        director=ThreeQuestions(microphone, _questions()),
+        transcript=Transcript(console),
+        toolbox=_toolbox(),
+        limit=LIMIT,
+    )
+
+
+def _questions() -> list[bytes]:
+    folder = resources.files("reelthyme_sync") / "recordings"
+    sounds = []
+    for number in (1, 2, 3):
+        with resources.as_file(folder / f"question_{number}.wav") as path:
+            sounds.append(read_wav(path))
+    return sounds
+
+
+def get_weather(city: str) -> dict[str, str]:
+    """What the demo's tool answers: a forecast long enough to be interrupted."""
+    return {
+        "forecast": f"In {city} it will be sunny in the morning, with a light wind from the west. Clouds come up in "
+        "the afternoon, and there may be some rain in the evening. The temperature will be around twenty degrees. "
+        "The night will be clear and cool, and the day after will be warmer.",
+    }
+
+
+def _toolbox() -> Toolbox:
+    declaration = FunctionTool(
+        name="get_weather",
+        description="Get the weather forecast of a city.",
+        parameters={
+            "type": "object",
+            "properties": {"city": {"type": "string", "description": "The city, such as Paris"}},
+            "required": ["city"],
+        },
+    )
+    return Toolbox({"get_weather": (declaration, get_weather)})

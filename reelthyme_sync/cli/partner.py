@@ -1,0 +1,31 @@
+"""Whom to talk with, as the arguments and the environment say; and saying it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from .. import endpoints
+from ..endpoints import API_KEY_VARIABLE, Endpoint
+from ..fallback import openai_or_local
+
+
+@contextlib.contextmanager
+def partner(arguments: argparse.Namespace, console: Console) -> Iterator[Endpoint]:
+    """``--url``, or OpenAI with a key, or a local server that is started for the occasion."""
+    if arguments.url:
+        console.print(f"Talking with {urlsplit(arguments.url).netloc}, as --url says.", highlight=False)
+        yield endpoints.relay(arguments.url, model=arguments.model)
+        return
+    with openai_or_local(arguments.model) as endpoint:
+        if endpoints.has_api_key():
+            console.print(
+                f"Talking with OpenAI's {arguments.model}, because {API_KEY_VARIABLE} is set.", highlight=False
+            )
+        else:
+            console.print(f"Talking with a local server, because {API_KEY_VARIABLE} is not set.", highlight=False)
+        yield endpoint

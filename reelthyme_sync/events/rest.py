@@ -1,0 +1,112 @@
+"""What travels beside the socket: the bodies of the REST calls, and the webhook that announces a telephone call.
+
+None of them is an event of a session. ``calls/{id}/accept`` takes a plain ``Session``; ``calls/{id}/hangup`` takes
+nothing.
+"""
+
+from typing import Literal
+
+import attrs
+
+from .audio import TranslationAudio
+from .base import UNSET, Part, TaggedPart, UnknownPart, Unset, part
+from .server_events import AnySession
+from .session_config import Session, TranscriptionSession
+
+# --- client secrets -----------------------------------------------------------------------------------------
+
+
+@part()
+class ExpiresAfter(Part):
+    """How long a client secret can be used to connect. A session that began with it goes on."""
+
+    anchor: Literal["created_at"] | Unset = UNSET
+    seconds: int | Unset = UNSET  # 10 to 7200; absent: 600
+
+
+@part()
+class ClientSecretRequest(Part):
+    """Asks for a secret that a browser may hold. What it connects to is ``session``, unless it says otherwise."""
+
+    expires_after: ExpiresAfter | Unset = UNSET
+    session: Session | TranscriptionSession | UnknownPart | Unset = UNSET
+
+
+@part()
+class TranslationSessionRequest(Part):
+    """The session of a ``TranslationClientSecretRequest``. It has no ``type``: the service refuses one here."""
+
+    model: str  # cannot change
+    audio: TranslationAudio | Unset = UNSET
+
+
+@part()
+class TranslationClientSecretRequest(Part):
+    """Asks for a secret that opens a translation session."""
+
+    session: TranslationSessionRequest
+    expires_after: ExpiresAfter | Unset = UNSET
+
+
+@part()
+class ClientSecret(Part):
+    """The secret, for any kind of session. It opens as many sessions as you like until it expires."""
+
+    value: str = attrs.field(default="", repr=False)  # "ek_..."; in the place of an API key
+    expires_at: int = 0  # Unix seconds
+    session: AnySession = Session()
+
+
+# --- calls --------------------------------------------------------------------------------------------------
+
+
+@part()
+class CallCreate(Part):
+    """Begins a WebRTC call. Sent as a form: ``sdp`` as ``application/sdp``, ``session`` as JSON."""
+
+    sdp: str  # the offer
+    session: Session | Unset = UNSET
+
+
+@part()
+class CallRefer(Part):
+    """Passes a SIP call on."""
+
+    target_uri: str  # "tel:+14155550123" or "sip:agent@example.com"
+
+
+@part()
+class CallReject(Part):
+    """Declines a SIP call."""
+
+    status_code: int | Unset = UNSET  # of SIP; absent: 603, "decline"
+
+
+# --- webhook ------------------------------------------------------------------------------------------------
+
+
+@part()
+class SipHeader(Part):
+    """A header of the SIP INVITE. The caller wrote it: do not trust it."""
+
+    name: str = ""
+    value: str = ""
+
+
+@part()
+class IncomingCall(Part):
+    """The call that ``realtime.call.incoming`` announces."""
+
+    call_id: str = ""
+    sip_headers: list[SipHeader] = attrs.field(factory=list)  # as sent: in order, and repeated where repeated
+    sip_media_security: Literal["rtp", "srtp"] | str | None = None  # "srtp" is encrypted; None: not known
+
+
+@part("realtime.call.incoming")
+class RealtimeCallIncoming(TaggedPart):
+    """Somebody calls. Accept or reject the call by its ``data.call_id``, then connect to it with that id."""
+
+    id: str = ""
+    created_at: int = 0  # Unix seconds
+    data: IncomingCall = attrs.field(factory=IncomingCall)
+    object: Literal["event"] | None = None

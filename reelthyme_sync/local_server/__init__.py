@@ -1,0 +1,68 @@
+"""A server on this machine that speaks the Realtime protocol, hears and talks: no network, no key, no cost.
+
+    with serve() as server, connect(url=server.url) as session:
+        ...
+
+Use it to try the library, to develop without a bill, and in tests. It understands English, does sums, tells the time
+and stories, repeats what you say and calls your tools; it is no language model and does not pretend to be one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from ..errors import RealtimeError
+
+if TYPE_CHECKING:
+    from .server import LocalServer
+
+__all__ = ["LocalServer", "LocalServerUnavailable", "serve"]
+
+
+class LocalServerUnavailable(RealtimeError, ImportError):
+    """The local server cannot run here: what it is made of is not installed."""
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    script: str | os.PathLike[str] | None = None,
+    speed: float = 8.0,
+) -> LocalServer:
+    """Start a local server on a thread of its own. It takes any model and any key.
+
+    Args:
+        host: the address to listen at; the default can be reached from this machine only.
+        port: 0 takes a free one.
+        tls: a server's context, for ``wss``.
+        script: a JSON file with answers that come before all others, a list of
+            ``{"when": "regular expression", "say": "words"}`` and
+            ``{"when": "...", "call": {"name": "a tool", "arguments": {}}}``.
+        speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all.
+
+    Raises:
+        LocalServerUnavailable: ``aiohttp`` is not installed.
+        OSError: the port is taken, or the script cannot be read.
+        ValueError: the script is none.
+    """
+    if importlib.util.find_spec("aiohttp") is None:
+        raise LocalServerUnavailable('The local server is not installed: pip install "reelthyme_sync[local]"')
+    from .script import read_script
+    from .server import LocalServer
+
+    lines = [] if script is None else read_script(script)
+    return LocalServer(host=host, port=port, tls=tls, script=lines, speed=speed)
+
+
+def __getattr__(name: str) -> object:
+    """``LocalServer``, when it is first asked for: importing this package must not import asyncio."""
+    if name == "LocalServer":
+        from .server import LocalServer
+
+        return LocalServer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,100 @@
+"""The web application: the one path of the protocol, and an orderly end. The only file that knows aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ..endpoints import DEFAULT_MODEL
+from .answers import Answers
+from .brain import Brain
+from .connection import Connection
+from .script import Line
+from .speech import Speech
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+PATH: Final = "/v1/realtime"
+
+_MAX_MESSAGE: Final = 24 * 2**20
+"""15 MiB of audio in an append event take 20 MiB of base64."""
+
+_GOING_AWAY: Final = 1001
+_CLOSE_TIMEOUT: Final = 0.5
+"""Seconds that a client has to answer our close frame."""
+
+
+@attrs.frozen
+class Options:
+    """What a server is told to be; see ``serve``."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    script: Sequence[Line]
+    speed: float
+
+
+class App:
+    """Answers requests; remembers the sockets that are open, to close them."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._answers = Answers(datetime.datetime.now, options.script)
+        self._speech = Speech()
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """Serves as long as the block lasts; gives the port.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        from aiohttp import web
+
+        application = web.Application()
+        application.router.add_get(PATH, self._upgrade)
+        application.on_shutdown.append(self._close_sockets)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._options.host, self._options.port, ssl_context=self._options.tls)
+            await site.start()
+            self._speech.prepare()
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+            self._speech.close()
+
+    async def _upgrade(self, request: web.Request) -> web.WebSocketResponse:
+        from aiohttp import web
+
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
+        )
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            await Connection(socket, self._brain(request), self._speech, self._options.speed).run()
+        finally:
+            self._sockets.discard(socket)
+        return socket
+
+    def _brain(self, request: web.Request) -> Brain:
+        return Brain(
+            model=request.query.get("model", DEFAULT_MODEL),
+            answer=self._answers.answer,
+            transcribes=request.query.get("intent") == "transcription",
+        )
+
+    async def _close_sockets(self, _application: object) -> None:
+        closing = [socket.close(code=_GOING_AWAY, message=b"the server ends") for socket in self._sockets]
+        await asyncio.gather(*closing, return_exceptions=True)

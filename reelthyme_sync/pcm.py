@@ -1,0 +1,97 @@
+"""PCM16 arithmetic: signed 16-bit little-endian samples, mono. Plays nothing.
+
+The service speaks 24 kHz; every function that depends on the rate takes it, with that as its default.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SAMPLE_RATE: Final = 24_000
+"""Samples per second of the service's ``audio/pcm``."""
+
+BYTES_PER_SAMPLE: Final = 2
+
+
+def ms_to_samples(ms: float, rate: int = SAMPLE_RATE) -> int:
+    """How many whole samples fit into ``ms`` milliseconds."""
+    return int(ms * rate // 1000)
+
+
+def samples_to_ms(samples: int, rate: int = SAMPLE_RATE) -> int:
+    """How many whole milliseconds ``samples`` fill: floored, so that it never points past the sound."""
+    return samples * 1000 // rate
+
+
+def ms_to_bytes(ms: float, rate: int = SAMPLE_RATE) -> int:
+    """How many bytes ``ms`` milliseconds take, always whole samples."""
+    return ms_to_samples(ms, rate) * BYTES_PER_SAMPLE
+
+
+def bytes_to_ms(size: int, rate: int = SAMPLE_RATE) -> int:
+    """How many whole milliseconds ``size`` bytes last."""
+    return samples_to_ms(size // BYTES_PER_SAMPLE, rate)
+
+
+def silence(ms: float, rate: int = SAMPLE_RATE) -> bytes:
+    """``ms`` milliseconds of nothing."""
+    return bytes(ms_to_bytes(ms, rate))
+
+
+def encode_base64(pcm: bytes) -> str:
+    """Samples as the wire wants them."""
+    return base64.b64encode(pcm).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes:
+    """Samples from the wire.
+
+    Raises:
+        ValueError: the text is no base64.
+    """
+    return base64.b64decode(text)
+
+
+def decode_samples(text: str) -> NDArray[np.int16]:
+    """Samples from the wire as an array of shape ``(n,)`` that is yours to change.
+
+    Raises:
+        ValueError: the text is no base64, or ends within a sample.
+    """
+    import numpy as np
+
+    return np.frombuffer(bytearray(decode_base64(text)), dtype="<i2")
+
+
+class Chunker:
+    """Turns blocks of any length into chunks of exactly one length: an interval is a number of samples.
+
+    Args:
+        samples: the length of every chunk but the last.
+    """
+
+    def __init__(self, samples: int) -> None:
+        if samples < 1:
+            raise ValueError(f"a chunk needs at least one sample, not {samples}")
+        self._size = samples * BYTES_PER_SAMPLE
+        self._pending = bytearray()
+
+    def push(self, block: bytes) -> Iterator[bytes]:
+        """Add a block; gives every chunk that is now complete."""
+        self._pending += block
+        while len(self._pending) >= self._size:
+            chunk = bytes(self._pending[: self._size])
+            del self._pending[: self._size]
+            yield chunk
+
+    def rest(self) -> bytes:
+        """What does not fill a chunk, and nothing from then on."""
+        rest = bytes(self._pending)
+        self._pending.clear()
+        return rest

@@ -1,0 +1,105 @@
+"""What was received and what was heard of it, per item. Pure: no device, no thread, no clock.
+
+Everything is counted in samples. The speaker counts how many have been heard; the ledger knows whose those were,
+because they are heard in the order in which they were received. The wall clock is never asked, so neither a slow
+network nor a fast one can make it claim that something was heard that was not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+import attrs
+
+from .pcm import samples_to_ms
+
+
+@attrs.frozen
+class AudioPart:
+    """One content part of one item: what ``conversation.item.truncate`` can cut."""
+
+    item_id: str
+    content_index: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Heard:
+    """How far the listener got in a part that was cut.
+
+    Attributes:
+        item_id: the assistant's item.
+        content_index: its content part.
+        audio_end_ms: what was heard, floored, so never past what was received: ready for
+            ``conversation.item.truncate``.
+        received_ms: what had been received by then.
+    """
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+    received_ms: int
+
+
+class PlaybackLedger:
+    """Accounts for what one speaker plays.
+
+    Args:
+        sample_rate: samples per second.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._received: Counter[AudioPart] = Counter()
+        self._heard: Counter[AudioPart] = Counter()
+        self._unheard: deque[tuple[AudioPart, int]] = deque()  # in the order of hearing
+        self._count = 0  # the speaker's, when it was last looked at
+        self._cut: set[str] = set()
+
+    def receive(self, part: AudioPart, samples: int) -> bool:
+        """Note what is going to be played. False if its item was cut before: then it must not be."""
+        if part.item_id in self._cut:
+            return False
+        self._received[part] += samples
+        self._unheard.append((part, samples))
+        return True
+
+    def hear(self, count: int) -> None:
+        """Note how many samples the speaker has sounded, since it was opened."""
+        new, self._count = count - self._count, count
+        while new and self._unheard:
+            part, left = self._unheard.popleft()
+            sounded = min(new, left)
+            self._heard[part] += sounded
+            new -= sounded
+            if sounded < left:
+                self._unheard.appendleft((part, left - sounded))
+
+    def cut(self) -> list[Heard]:
+        """All that has not been heard will never be: what was cut, the part that was sounding first."""
+        parts = list(dict.fromkeys(part for part, _ in self._unheard))
+        self._unheard.clear()
+        self._cut.update(part.item_id for part in parts)
+        return [self._heard_of(part) for part in parts]
+
+    def received_ms(self, item_id: str, content_index: int = 0) -> int:
+        """Milliseconds received of a part."""
+        return self._ms(self._received[AudioPart(item_id, content_index)])
+
+    def unheard_ms(self) -> int:
+        """Milliseconds that are still to be heard."""
+        return self._ms(sum(samples for _, samples in self._unheard))
+
+    def heard_ms(self) -> int:
+        """Milliseconds heard, of all parts together."""
+        return self._ms(self._heard.total())
+
+    def _heard_of(self, part: AudioPart) -> Heard:
+        return Heard(
+            item_id=part.item_id,
+            content_index=part.content_index,
+            audio_end_ms=self._ms(self._heard[part]),
+            received_ms=self._ms(self._received[part]),
+        )
+
+    def _ms(self, samples: int) -> int:
+        return samples_to_ms(samples, self._rate)

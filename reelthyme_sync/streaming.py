@@ -1,0 +1,206 @@
+"""``stream`` and ``capture_audio``: the only place that knows both the session and the audio."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final
+
+from .audio.devices import Microphone, Speaker
+from .audio.player import PlaybackStats, Player
+from .audio.recorder import Recorder
+from .errors import ConnectionClosed
+from .events import (
+    ConversationItemDelete,
+    ConversationItemTruncate,
+    InputAudioBufferAppend,
+    InputAudioBufferSpeechStarted,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+)
+from .pcm import BYTES_PER_SAMPLE, decode_base64, encode_base64
+from .playback import AudioPart, Heard
+from .session import Session
+
+log = logging.getLogger("reelthyme_sync")
+
+DEFAULT_INTERVAL_MS: Final = 100
+
+
+def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool = True) -> AudioStream:
+    """Play the session's audio, and iterate over everything else.
+
+    Call it right after ``connect``. Audio goes from the reader straight to the audio thread: a slow consumer never
+    delays it.
+
+    Args:
+        session: open.
+        speaker: where to; by default the system's default device. The stream owns and closes it.
+        barge_in: when the user begins to speak, fall silent and tell the server how much was heard.
+
+    Raises:
+        AudioUnavailable: there is no speaker to be had.
+    """
+    return AudioStream(session, speaker or _default_speaker(), barge_in=barge_in)
+
+
+def capture_audio(
+    session: Session, *, interval_ms: float = DEFAULT_INTERVAL_MS, microphone: Microphone | None = None
+) -> Capture:
+    """Send what the microphone hears, as ``input_audio_buffer.append`` events, until stopped.
+
+    Args:
+        session: open.
+        interval_ms: how much sound goes into one event, counted in samples.
+        microphone: where from; by default the system's default device. The capture owns and closes it.
+
+    Raises:
+        AudioUnavailable: there is no microphone to be had.
+    """
+    return Capture(session, microphone or _default_microphone(), interval_ms=interval_ms)
+
+
+class AudioStream:
+    """A session's events without its audio, which is being played. Iterate over it, in one thread.
+
+    A context manager: leaving it falls silent. When the session ends, what was received is played to its end first.
+    """
+
+    def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool) -> None:
+        self._session = session
+        self._barge_in = barge_in
+        self._half_sample = b""
+        self._player = Player(speaker, ordinal=session.ordinal)
+        self._remove_route = session.intercept(self._route)
+        session.on_end(self._player.finish)
+
+    def __iter__(self) -> Iterator[ServerEvent]:
+        for event in self._session.events():
+            if not self._play(event):  # what came before the stream was made is played here
+                yield event
+            self._raise_failure()
+        self.stop(drain=True)
+
+    def __enter__(self) -> AudioStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def stats(self) -> PlaybackStats:
+        """How much has been heard, and how much waits."""
+        return self._player.stats
+
+    def received_ms(self, item_id: str, content_index: int = 0) -> int:
+        """Milliseconds of audio received for an item, heard or not."""
+        return self._player.received_ms(item_id, content_index)
+
+    def flush(self) -> Heard | None:
+        """Be silent now, and tell the server how much was heard; None if nothing was left to hear.
+
+        For push-to-talk, or a message that interrupts. What is still to come of the items that were cut is dropped;
+        later replies play normally.
+        """
+        cut = self._player.flush()
+        for heard in cut:
+            self._tell_server(heard)
+        return cut[0] if cut else None
+
+    def stop(self, drain: bool = False) -> None:
+        """Stop playing, for good, and release the speaker. Idempotent.
+
+        Args:
+            drain: play what has been received first.
+        """
+        self._remove_route()
+        if not drain:
+            self._player.flush()
+        self._player.finish()
+        self._player.join()
+        if drain:
+            self._raise_failure()
+
+    def _route(self, event: ServerEvent) -> bool:
+        if self._barge_in and isinstance(event, InputAudioBufferSpeechStarted):
+            self.flush()
+        return self._play(event)
+
+    def _play(self, event: ServerEvent) -> bool:
+        if not isinstance(event, ResponseOutputAudioDelta):
+            return False
+        try:
+            pcm = self._half_sample + decode_base64(event.delta)
+        except ValueError:
+            log.warning("an audio delta of %s is no base64: dropped", event.item_id)
+            return True
+        whole = len(pcm) - len(pcm) % BYTES_PER_SAMPLE  # a delta may be cut anywhere
+        self._half_sample = pcm[whole:]
+        self._player.feed(AudioPart(event.item_id, event.content_index), pcm[:whole])
+        return True
+
+    def _tell_server(self, heard: Heard) -> None:
+        if heard.audio_end_ms:
+            self._send(
+                ConversationItemTruncate(
+                    item_id=heard.item_id, content_index=heard.content_index, audio_end_ms=heard.audio_end_ms
+                )
+            )
+        else:  # the service has nothing to keep of an item that was never heard
+            self._send(ConversationItemDelete(item_id=heard.item_id))
+
+    def _send(self, event: ConversationItemTruncate | ConversationItemDelete) -> None:
+        with contextlib.suppress(ConnectionClosed):  # nobody is left to be told; the consumer meets the end itself
+            self._session.send(event)
+
+    def _raise_failure(self) -> None:
+        if self._player.failure is not None:
+            raise self._player.failure
+
+
+class Capture:
+    """A microphone that is being sent. A context manager: leaving it stops."""
+
+    def __init__(self, session: Session, microphone: Microphone, *, interval_ms: float) -> None:
+        self._session = session
+        self._recorder = Recorder(microphone, interval_ms=interval_ms, emit=self._append, ordinal=session.ordinal)
+        session.on_end(self._recorder.finish)
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop recording, send the rest, and release the microphone. Idempotent.
+
+        Raises:
+            AudioUnavailable: the microphone had failed on the way.
+        """
+        self._recorder.finish()
+        self._recorder.join()
+        failure = self._recorder.failure
+        if failure is not None and not isinstance(failure, ConnectionClosed):
+            raise failure
+
+    def _append(self, chunk: bytes) -> None:
+        self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)))
+
+
+def _default_speaker() -> Speaker:
+    from .audio.pyaudio_device import PyAudioSpeaker
+
+    return PyAudioSpeaker()
+
+
+def _default_microphone() -> Microphone:
+    from .audio.pyaudio_device import PyAudioMicrophone
+
+    return PyAudioMicrophone()

@@ -1,0 +1,68 @@
+"""Measuring a tone that has been through the sound card.
+
+The machine that runs this may be busy, and then sound has gaps that are nobody's fault. So a measurement takes the
+best part of what was heard, and is repeated until it holds, for two minutes at most: at the first try when nothing
+else runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reelthyme_sync.pcm import SAMPLE_RATE, ms_to_samples
+
+PATIENCE = 120.0
+TONE = 440.0
+LOUD = 10_000
+UNBROKEN_MS = 250
+Samples = np.ndarray[Any, np.dtype[np.int16]]
+
+
+def tone(ms: int) -> bytes:
+    seconds = np.arange(SAMPLE_RATE * ms // 1000) / SAMPLE_RATE
+    return (LOUD * np.sin(2 * np.pi * TONE * seconds)).astype("<i2").tobytes()
+
+
+def until_it_holds(measure: Callable[[], float], limit: float) -> list[float]:
+    """Measurements, up to the first one within the limit."""
+    deadline = time.monotonic() + PATIENCE
+    measured = [measure()]
+    while measured[-1] > limit and time.monotonic() < deadline:
+        measured.append(measure())
+    return measured
+
+
+def loud_part(samples: Samples) -> Samples:
+    """From the first loud sample to the last, whatever is in between."""
+    (loud,) = np.nonzero(np.abs(samples.astype(int)) > LOUD / 10)
+    assert loud.size, "nothing was heard"
+    return samples[loud[0] : loud[-1] + 1]
+
+
+def best_window(samples: Samples) -> Samples:
+    """The cleanest ``UNBROKEN_MS`` of the loud part, without its edges, where a resampler rings."""
+    step, size = ms_to_samples(20), ms_to_samples(UNBROKEN_MS)
+    loud = loud_part(samples)[step:-step]
+    starts = range(0, max(loud.size - size, 1), step)
+    return min((loud[start : start + size] for start in starts), key=rest_without_the_tone)
+
+
+def frequency(samples: Samples) -> float:
+    """Where the spectrum has its peak, in Hz, to a fraction of what one line of it spans."""
+    spectrum = np.log(np.abs(np.fft.rfft(samples * np.hanning(samples.size))))
+    peak = int(np.argmax(spectrum))
+    left, middle, right = spectrum[peak - 1 : peak + 2]
+    offset = (left - right) / (left - 2 * middle + right) / 2
+    return float((peak + offset) * SAMPLE_RATE / samples.size)
+
+
+def rest_without_the_tone(samples: Samples) -> float:
+    """What is left when the best-fitting sine is removed, in dB below it. A gap or a jump leaves a lot."""
+    angle = 2 * np.pi * TONE * np.arange(samples.size) / SAMPLE_RATE
+    waves = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    fit = waves @ np.linalg.lstsq(waves, samples.astype(float), rcond=None)[0]
+    return float(20 * np.log10(np.std(samples - fit) / np.std(fit)))

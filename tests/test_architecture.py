@@ -1,0 +1,145 @@
+"""The house rules, read from the source: imports point down, pure files stay pure, heavy packages have one home."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = [
+    ["version", "errors", "pcm"],
+    ["events"],
+    ["codec", "endpoints", "playback", "schema"],
+    [
+        "_worker",
+        "_mailbox",
+        "_hooks",
+        "_ending",
+        "_routes",
+        "transport",
+        "audio.devices",
+        "audio.buffers",
+        "audio.quiet",
+        "audio.wav",
+    ],
+    ["_link", "audio.clock", "audio.pyaudio_device", "audio.recording"],
+    ["session", "audio.player", "audio.recorder", "audio.software"],
+    ["streaming", "local_server"],
+    ["fallback", "testing", "pytest_plugin"],
+    ["cli"],
+    ["__main__", ""],
+]
+"""From the ground up. A module may import from its own row and from those above it in this list."""
+
+PURE = [
+    "errors",
+    "pcm",
+    "events",
+    "codec",
+    "endpoints",
+    "playback",
+    "local_server.brain",
+    "local_server.production",
+    "local_server.answers",
+]
+IMPURE = {"threading", "socket", "time", "queue", "selectors", "subprocess", "asyncio"}
+
+HOMES = {
+    "pyaudio": "audio.pyaudio_device",
+    "websocket": "transport.websocket",
+    "soxr": None,
+    "aiohttp": "local_server",
+    "pocketsphinx": "local_server.ears",
+    "espeakng_loader": "local_server.voice",
+    "webrtcvad": "local_server.vad",
+    "rich": "cli",
+    "pytest": "pytest_plugin",
+    "cattrs": "codec",
+}
+"""Packages that one place alone may name; extras among them are imported when they are called."""
+
+EXTRAS = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "numpy"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
+    """Absolute names of what a file imports; our own without the package's name."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [] if node.level == 0 else [".", *path.relative_to(PACKAGE).parts[: -node.level]]
+            module = ".".join([*base[1:], *([node.module] if node.module else [])])
+            if node.level:
+                found.update(f"./{module}.{alias.name}" if module else f"./{alias.name}" for alias in node.names)
+            else:
+                found.add(module)
+    return found
+
+
+def own_imports(path: Path) -> set[str]:
+    """Modules of ours that a file imports."""
+    known = {name_of(module) for module in MODULES} - {""}
+    names = {name.removeprefix("./") for name in imports(path) if name.startswith("./")}
+    return {name if name in known else name.rpartition(".")[0] for name in names} - {""}
+
+
+def row(module: str) -> int:
+    """The layer of a module: that of the longest of its prefixes that is listed."""
+    rows = {name: number for number, names in enumerate(LAYERS) for name in names}
+    while module not in rows:
+        assert module, "a module is in no layer"
+        module = module.rpartition(".")[0]
+    return rows[module]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path):
+    upward = {name for name in own_imports(path) if row(name) > row(name_of(path))}
+    assert not upward, f"{name_of(path)} imports {sorted(upward)} from above"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_pure_files_know_no_thread_no_socket_and_no_time(path):
+    name = name_of(path)
+    if any(name == pure or name.startswith(pure + ".") for pure in PURE):
+        assert not imports(path) & IMPURE
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_packages_stay_in_their_homes(path):
+    for package, home in HOMES.items():
+        if package in {name.partition(".")[0] for name in imports(path)} and home is not None:
+            assert name_of(path).startswith(home), f"{package} belongs into {home}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_extras_are_imported_when_they_are_called(path):
+    assert not {name.partition(".")[0] for name in imports(path, top_level_only=True)} & EXTRAS
+
+
+def test_session_and_audio_do_not_know_each_other():
+    for path in MODULES:
+        if name_of(path).startswith("audio."):
+            assert not own_imports(path) & {"session", "streaming"}
+        if name_of(path) in ("session", "_link"):
+            assert not any(name.startswith("audio") for name in own_imports(path))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_are_small(path):
+    limit = 620 if name_of(path).startswith("events") else 400
+    assert len(path.read_text().splitlines()) <= limit
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "samples").glob("*.py")), ids=lambda path: path.name)
+def test_samples_are_short(path):
+    assert len(path.read_text().splitlines()) <= 60

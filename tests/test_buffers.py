@@ -1,0 +1,301 @@
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelthyme_sync.audio import buffers
+from reelthyme_sync.audio.buffers import InputBuffer, OutputBuffer
+from reelthyme_sync.errors import AudioUnavailable
+
+PATIENCE = 5.0
+
+
+def samples(count: int) -> bytes:
+    return b"\1\0" * count
+
+
+def silence(count: int) -> bytes:
+    return bytes(2 * count)
+
+
+class Waiter:
+    """Calls something that may block, on a thread of its own, and tells how that ended."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self._outcome: object = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def outcome(self) -> object:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "it still waits"
+        return self._outcome
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._call()
+        except AudioUnavailable as error:
+            self._outcome = error
+
+
+def waiting_on(buffer: OutputBuffer | InputBuffer, call: Callable[[], object]) -> Waiter:
+    """A waiter of which it is certain that it waits: it has reached the condition, and let go of its lock."""
+    reached = threading.Event()
+    wait = buffer._changed.wait
+
+    def tell_and_wait(timeout: float | None = None) -> bool:
+        reached.set()
+        return wait(timeout)
+
+    buffer._changed.wait = tell_and_wait  # type: ignore[method-assign]
+    waiter = Waiter(call)
+    assert reached.wait(PATIENCE), "it did not wait"
+    with buffer._changed:  # not to be had before the waiter has let go of it
+        return waiter
+
+
+@pytest.fixture
+def stalls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffers, "WAIT", 0.001)
+
+
+def test_a_device_gets_what_was_written_and_silence_after_it() -> None:
+    buffer = OutputBuffer(100)
+    buffer.write(samples(3))
+    assert buffer.pull(2) == samples(2)
+    assert buffer.pull(2) == samples(1) + silence(1)
+    assert buffer.pull(2) == silence(2)
+
+
+def test_half_a_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 bytes"):
+        OutputBuffer(100).write(b"\1\0\1")
+
+
+def test_without_latency_what_was_pulled_has_been_heard() -> None:
+    buffer = OutputBuffer(100)
+    buffer.write(samples(15))
+    buffer.pull(10)
+    assert buffer.heard == 10
+    buffer.pull(10)
+    assert buffer.heard == 15  # of the second block, half was ours
+
+
+def test_what_was_pulled_is_heard_when_the_latency_has_been_pulled_after_it() -> None:
+    buffer = OutputBuffer(100, latency=25)
+    buffer.write(samples(20))
+    heard = []
+    for _ in range(6):
+        buffer.pull(10)
+        heard.append(buffer.heard)
+    assert heard == [0, 0, 0, 10, 20, 20]
+
+
+def test_blocks_of_many_lengths_are_counted_alike() -> None:
+    buffer = OutputBuffer(100, latency=8)
+    buffer.write(samples(12))
+    heard = []
+    for length in (5, 7, 3, 6, 20):
+        buffer.pull(length)
+        heard.append(buffer.heard)
+    assert heard == [0, 0, 5, 12, 12]
+
+
+def test_what_was_cleared_is_neither_played_nor_heard() -> None:
+    buffer = OutputBuffer(100, latency=10)
+    buffer.write(samples(50))
+    buffer.pull(10)
+    buffer.clear()
+    assert buffer.pull(10) == silence(10)
+    buffer.pull(10)
+    assert buffer.heard == 0  # the first block was in the device's hands, and counts as not heard
+    buffer.write(samples(10))
+    buffer.pull(10)
+    buffer.pull(10)
+    assert buffer.heard == 10
+
+
+def test_a_tap_sees_every_block_with_its_silence() -> None:
+    blocks: list[bytes] = []
+    buffer = OutputBuffer(100, tap=blocks.append)
+    buffer.write(samples(3))
+    buffer.pull(2)
+    buffer.pull(2)
+    assert blocks == [samples(2), samples(1) + silence(1)]
+
+
+def test_a_writer_waits_only_while_the_capacity_is_used() -> None:
+    buffer = OutputBuffer(10)
+    buffer.write(samples(9))
+    buffer.wait_writable()
+    buffer.write(samples(2))
+    waiter = waiting_on(buffer, buffer.wait_writable)
+    buffer.pull(2)
+    assert waiter.outcome() is None
+
+
+@pytest.mark.parametrize("call", ["wait_writable", "drain"])
+def test_clear_ends_a_wait(call: str) -> None:
+    buffer = OutputBuffer(10, latency=10)
+    buffer.write(samples(10))
+    waiter = waiting_on(buffer, getattr(buffer, call))
+    buffer.clear()
+    assert waiter.outcome() is None
+
+
+def test_clear_ends_a_wait_even_when_more_is_written_at_once() -> None:
+    buffer = OutputBuffer(10)
+    buffer.write(samples(10))
+    waiter = waiting_on(buffer, buffer.wait_writable)
+    with buffer._changed:  # the waiter cannot look in between
+        buffer.clear()
+        buffer.write(samples(10))
+    assert waiter.outcome() is None
+
+
+def test_drain_waits_for_what_the_device_holds() -> None:
+    buffer = OutputBuffer(100, latency=10)
+    buffer.drain()  # nothing was written
+    buffer.write(samples(10))
+    buffer.pull(10)
+    waiter = waiting_on(buffer, buffer.drain)
+    buffer.pull(10)
+    assert waiter.outcome() is None
+    assert buffer.heard == 10
+
+
+@pytest.mark.parametrize("call", ["wait_writable", "drain"])
+def test_a_speaker_that_fails_wakes_its_writer(call: str) -> None:
+    buffer = OutputBuffer(10)
+    buffer.write(samples(10))
+    waiter = waiting_on(buffer, getattr(buffer, call))
+    gone = AudioUnavailable("unplugged")
+    buffer.fail(gone)
+    assert waiter.outcome() is gone
+
+
+def test_a_speaker_that_has_failed_stays_so_with_its_first_reason() -> None:
+    buffer = OutputBuffer(10)
+    buffer.fail(AudioUnavailable("unplugged"))
+    buffer.fail(AudioUnavailable("closed"))
+    for _ in range(2):
+        with pytest.raises(AudioUnavailable, match="unplugged"):
+            buffer.wait_writable()
+
+
+@pytest.mark.usefixtures("stalls_at_once")
+def test_a_speaker_that_no_longer_pulls_counts_as_gone() -> None:
+    buffer = OutputBuffer(10)
+    buffer.write(samples(10))
+    with pytest.raises(AudioUnavailable, match="speaker has stopped"):
+        buffer.wait_writable()
+
+
+@pytest.mark.usefixtures("stalls_at_once")
+def test_one_overdue_wait_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = OutputBuffer(10)
+    buffer.write(samples(10))
+    wait = buffer._changed.wait
+    waits = []
+
+    def stopped_for_a_while(timeout: float | None = None) -> bool:
+        waits.append(timeout)
+        if len(waits) < buffers.STALLED_AFTER_WAITS:
+            return wait(timeout)  # overdue
+        buffer.pull(10)
+        return True
+
+    monkeypatch.setattr(buffer._changed, "wait", stopped_for_a_while)
+    buffer.wait_writable()
+    assert len(waits) == buffers.STALLED_AFTER_WAITS
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 50)),
+    st.tuples(st.just("pull"), st.integers(1, 50)),
+    st.tuples(st.just("clear"), st.just(0)),
+)
+
+
+@given(latency=st.integers(0, 100), actions=st.lists(ACTIONS, max_size=60))
+def test_heard_never_goes_back_nor_past_what_was_written(latency: int, actions: list[tuple[str, int]]) -> None:
+    buffer = OutputBuffer(100, latency=latency)
+    written = heard = 0
+    for action, count in actions:
+        if action == "write":
+            buffer.write(samples(count))
+            written += count
+        elif action == "pull":
+            assert len(buffer.pull(count)) == 2 * count
+        else:
+            buffer.clear()
+        assert heard <= buffer.heard <= written
+        heard = buffer.heard
+
+
+@given(latency=st.integers(0, 100), actions=st.lists(ACTIONS.filter(lambda action: action[0] != "clear"), max_size=60))
+def test_without_a_clear_everything_is_heard_in_the_end(latency: int, actions: list[tuple[str, int]]) -> None:
+    buffer = OutputBuffer(100, latency=latency)
+    written = 0
+    for action, count in actions:
+        if action == "write":
+            buffer.write(samples(count))
+            written += count
+        else:
+            buffer.pull(count)
+    buffer.pull(max(written, 1))
+    buffer.pull(max(latency, 1))
+    assert buffer.heard == written
+    buffer.drain()
+
+
+def test_a_reader_gets_the_blocks_in_order_and_then_the_end_for_ever() -> None:
+    buffer = InputBuffer()
+    buffer.push(samples(1))
+    buffer.push(samples(2))
+    buffer.stop()
+    buffer.stop()
+    buffer.push(samples(3))
+    assert [buffer.read() for _ in range(4)] == [samples(1), samples(2), b"", b""]
+
+
+def test_a_reader_waits_for_the_next_block() -> None:
+    buffer = InputBuffer()
+    waiter = waiting_on(buffer, buffer.read)
+    buffer.push(samples(1))
+    assert waiter.outcome() == samples(1)
+
+
+def test_stop_wakes_the_reader() -> None:
+    buffer = InputBuffer()
+    waiter = waiting_on(buffer, buffer.read)
+    buffer.stop()
+    assert waiter.outcome() == b""
+
+
+def test_a_microphone_that_fails_gives_what_it_heard_first() -> None:
+    buffer = InputBuffer()
+    buffer.push(samples(1))
+    buffer.fail(AudioUnavailable("unplugged"))
+    assert buffer.read() == samples(1)
+    for _ in range(2):
+        with pytest.raises(AudioUnavailable, match="unplugged"):
+            buffer.read()
+
+
+@pytest.mark.usefixtures("stalls_at_once")
+def test_a_microphone_that_gives_nothing_counts_as_gone() -> None:
+    with pytest.raises(AudioUnavailable, match="microphone has stopped"):
+        InputBuffer().read()
+
+
+def test_a_tap_sees_what_comes_after_the_end_too() -> None:
+    blocks: list[bytes] = []
+    buffer = InputBuffer(tap=blocks.append)
+    buffer.push(samples(1))
+    buffer.stop()
+    buffer.push(samples(2))
+    assert blocks == [samples(1), samples(2)]

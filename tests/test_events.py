@@ -1,0 +1,177 @@
+import copy
+import enum
+import pickle
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+import pytest
+
+from reelthyme_sync import events
+from reelthyme_sync.events import (
+    CLIENT_EVENTS,
+    SERVER_EVENTS,
+    UNSET,
+    AudioInput,
+    ConversationItemDone,
+    Error,
+    ErrorDetail,
+    Event,
+    InputAudioBufferAppend,
+    InputText,
+    McpTool,
+    OutputAudio,
+    Part,
+    Response,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ServerVad,
+    Session,
+    SessionCreated,
+    TaggedPart,
+    UnknownEvent,
+    UnknownPart,
+    UserMessage,
+)
+
+ALL_EVENTS = {**SERVER_EVENTS, **CLIENT_EVENTS}
+PUBLIC = [getattr(events, name) for name in events.__all__]
+RECORDS = [each for each in PUBLIC if isinstance(each, type) and attrs.has(each)]
+ANNOTATIONS = [*PUBLIC, *(field.type for cls in RECORDS for field in attrs.fields(cls))]
+UNIONS = [each for each in ANNOTATIONS if len(get_args(each)) > 1]
+
+
+def camel_case(wire_name: str) -> str:
+    return "".join(word.capitalize() for word in wire_name.replace(".", "_").split("_"))
+
+
+@pytest.mark.parametrize("wire_name", ALL_EVENTS)
+def test_an_event_is_named_after_its_type_on_the_wire(wire_name: str) -> None:
+    cls = ALL_EVENTS[wire_name]
+    assert cls.__name__ == camel_case(wire_name)
+    assert cls.type == wire_name
+    assert getattr(events, cls.__name__) is cls
+
+
+def test_no_type_is_both_sent_and_received() -> None:
+    assert not SERVER_EVENTS.keys() & CLIENT_EVENTS.keys()
+
+
+def test_every_public_event_is_registered() -> None:
+    bases = {Event, events.ClientEvent, events.ServerEvent, UnknownEvent}
+    public = {cls for cls in RECORDS if issubclass(cls, Event)} - bases
+    assert public == set(ALL_EVENTS.values())
+
+
+@pytest.mark.parametrize("cls", RECORDS)
+def test_every_class_says_when_to_use_it(cls: type) -> None:
+    assert cls.__doc__
+    assert cls.__doc__.strip().endswith(".")
+
+
+@pytest.mark.parametrize("cls", SERVER_EVENTS.values())
+def test_a_server_event_needs_no_field(cls: Any) -> None:
+    assert cls() == cls()
+
+
+@pytest.mark.parametrize("cls", SERVER_EVENTS.values())
+def test_two_events_share_nothing_that_can_change(cls: Any) -> None:
+    one, other = cls(), cls()
+    for field in attrs.fields(cls):
+        value = getattr(one, field.name)
+        if isinstance(value, list | UnknownPart | Response):
+            assert value is not getattr(other, field.name)
+
+
+def tagged_members(union: Any) -> list[type[TaggedPart]]:
+    return [each for each in get_args(union) if isinstance(each, type) and issubclass(each, TaggedPart)]
+
+
+def test_every_choice_by_tag_has_room_for_a_tag_to_come() -> None:
+    assert not [union for union in UNIONS if tagged_members(union) and UnknownPart not in get_args(union)]
+
+
+def test_no_two_members_of_a_choice_have_the_same_tag() -> None:
+    for union in UNIONS:
+        tags = [(cls.type, getattr(cls, "role", None)) for cls in tagged_members(union) if cls is not UnknownPart]
+        assert len(tags) == len(set(tags)), union
+
+
+def test_the_three_states_of_a_field_differ() -> None:
+    absent, null, value = AudioInput(), AudioInput(turn_detection=None), AudioInput(turn_detection=ServerVad())
+    assert absent.turn_detection is UNSET
+    assert null.turn_detection is None
+    assert len({repr(absent), repr(null), repr(value)}) == 3
+    assert absent != null != value
+
+
+def test_unset_is_false_and_copies_as_itself() -> None:
+    assert not UNSET
+    assert UNSET != None  # noqa: E711  # the comparison is what is tested
+    assert isinstance(UNSET, enum.Enum)
+    assert copy.deepcopy(UNSET) is UNSET
+    assert pickle.loads(pickle.dumps(UNSET)) is UNSET
+
+
+def test_events_cannot_be_changed() -> None:
+    event = InputAudioBufferAppend(audio="AAAA")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        event.audio = "BBBB"  # type: ignore[misc]
+    changed = attrs.evolve(event, event_id="e1")  # type: ignore[misc]  # mypy knows attrs classes by decorator only
+    assert changed == InputAudioBufferAppend(audio="AAAA", event_id="e1")
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="instuctions"):
+        Session(instuctions="Be brief.")  # type: ignore[call-arg]
+
+
+def test_events_copy_and_pickle() -> None:
+    event = ResponseDone(response=Response(id="resp_1", output=[UnknownPart(type="new", raw={"type": "new"})]))
+    assert copy.deepcopy(event) == event
+    assert pickle.loads(pickle.dumps(event)) == event
+
+
+def test_events_match() -> None:
+    event: Event = ConversationItemDone(item=UserMessage(content=[InputText(text="hello")]))
+    match event:
+        case ConversationItemDone(item=UserMessage(role="user", content=[InputText(text=text)])):
+            assert text == "hello"
+        case _:
+            pytest.fail("no match")
+
+
+def test_an_unknown_event_says_what_it_is() -> None:
+    assert UnknownEvent(type="response.sung").type == "response.sung"
+    assert "response.sung" in repr(UnknownEvent(type="response.sung"))
+
+
+class TestRepr:
+    def test_shows_what_is_set(self) -> None:
+        assert repr(Session(instructions="Be brief.", prompt=None)) == "Session(instructions='Be brief.', prompt=None)"
+
+    def test_shortens_audio(self) -> None:
+        shown = repr(ResponseOutputAudioDelta(delta="AQAB" * 4000))
+        assert "16000 characters" in shown
+        assert len(shown) < 200
+
+    def test_shortens_audio_inside_parts(self) -> None:
+        assert len(repr(UserMessage(content=[events.InputAudio(audio="AQAB" * 4000)]))) < 200
+        assert len(repr(OutputAudio(audio="AQAB" * 4000))) < 200
+
+    def test_hides_secrets(self) -> None:
+        tool = McpTool(server_label="mail", authorization="tok-123", headers={"Authorization": "Bearer tok-123"})
+        assert "tok-123" not in repr(SessionCreated(session=Session(tools=[tool])))
+
+    def test_shows_why_it_failed(self) -> None:
+        assert "no such item" in repr(Error(error=ErrorDetail(message="no such item")))
+
+
+def test_parts_and_events_are_two_families() -> None:
+    assert not [cls for cls in RECORDS if issubclass(cls, Event) and issubclass(cls, Part)]
+    assert all(issubclass(cls, Event | Part) for cls in RECORDS)
+
+
+def test_literals_are_of_one_kind() -> None:
+    literals = [each for each in ANNOTATIONS if get_origin(each) is Literal]
+    assert literals
+    assert all(len({type(value) for value in get_args(each)}) == 1 for each in literals)

@@ -1,0 +1,143 @@
+"""Ears and voice, each against the real thing: recordings heard, sentences said."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from test_local_server_vad import noise, recording
+
+from reelthyme_sync import pcm
+from reelthyme_sync.local_server import ears, voice
+from reelthyme_sync.local_server.ears import Ears
+from reelthyme_sync.local_server.resampling import resample, resample_by_sinc
+from reelthyme_sync.local_server.vad import TurnDetector
+from reelthyme_sync.local_server.voice import Voice
+
+SENTENCES = {
+    1: "hello how are you today",
+    2: "what is the weather going to be like in paris tomorrow",
+    3: "stop what is six times seven",
+}
+
+
+def level(sound):
+    return np.sqrt(np.mean(np.frombuffer(sound, np.int16).astype(np.float64) ** 2))
+
+
+@pytest.mark.parametrize("number", [3, 2, 1])
+def test_the_ears_understand_the_recordings(number):
+    sound = pcm.silence(1000) + recording(number) + pcm.silence(1000)
+    started, stopped = TurnDetector().push(sound)
+    turn = sound[pcm.ms_to_bytes(started.audio_start_ms) : pcm.ms_to_bytes(stopped.audio_end_ms)]
+    assert Ears().recognise(turn) == SENTENCES[number]
+
+
+def test_the_ears_understand_a_quiet_voice_whatever_came_before():
+    heard = Ears()
+    heard.recognise(noise(500, 5000))
+    quiet = (np.frombuffer(recording(3), np.int16) * 0.3).astype(np.int16).tobytes()
+    assert heard.recognise(quiet + pcm.silence(2000)) == SENTENCES[3]
+
+
+@pytest.mark.parametrize("sound", [b"", pcm.silence(5), pcm.silence(500)])
+def test_nothing_is_heard_in_nothing(sound):
+    assert Ears().recognise(sound) == ""
+
+
+def test_closed_ears_end_at_once():
+    listening = Ears()
+    listening.prepare()
+    listening.close()
+    start = time.monotonic()
+    assert listening.recognise(noise(60_000, 3000)) == ""
+    assert time.monotonic() - start < 2
+
+
+def test_other_threads_run_while_the_ears_work():
+    """The decoder keeps the interpreter for a whole call: fed in one piece it would stop the audio for 700 ms."""
+    listening = Ears()
+    listening.prepare()
+    done = threading.Event()
+    longest = 0.0
+
+    def listen():
+        listening.recognise(recording(3))
+        done.set()
+
+    worker = threading.Thread(target=listen)
+    worker.start()
+    before = time.monotonic()
+    while not done.wait(0.001):
+        now = time.monotonic()
+        longest, before = max(longest, now - before), now
+    worker.join()
+    assert longest < 0.25
+
+
+def test_the_voice_speaks():
+    sentences = list(Voice().speak("Seven times six is forty-two. What else?"))
+    assert len(sentences) == 2
+    assert all(level(sentence) > 500 for sentence in sentences)
+    assert 1500 < pcm.bytes_to_ms(len(sentences[0])) < 3500
+
+
+def test_voices_and_speeds_differ():
+    text = "The quick brown fox jumps over the lazy dog."
+    said = {name: b"".join(Voice().speak(text, name)) for name in ("marin", "cedar", "alloy", "no such voice")}
+    assert len({len(sound) for sound in said.values()}) == len(said)
+    fast = b"".join(Voice().speak(text, "marin", 1.5))
+    assert len(fast) < 0.8 * len(said["marin"])
+    assert len(b"".join(Voice().speak(text))) == len(said["marin"])
+
+
+def test_many_threads_may_speak_at_once():
+    text = "One lock guards the library."
+    expected = len(b"".join(Voice().speak(text)))  # the samples differ: there is noise in the sound of an s
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(len(b"".join(Voice().speak(text))))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == [expected] * 8
+
+
+@pytest.fixture
+def _without_packages(monkeypatch):
+    for module in (ears, voice):
+        module._installed.cache_clear()
+        monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    yield
+    for module in (ears, voice):
+        module._installed.cache_clear()
+
+
+@pytest.mark.usefixtures("_without_packages")
+def test_without_the_packages_it_hums_hears_nothing_and_says_what_to_install_once(caplog):
+    hum = [sound for _ in range(2) for sound in Voice().speak("A sentence of some length.")]
+    assert level(hum[0]) > 500
+    assert 1000 < pcm.bytes_to_ms(len(hum[0])) < 3000
+    assert [Ears().recognise(recording(1)) for _ in range(2)] == ["", ""]
+    assert ["pip install" in record.message for record in caplog.records] == [True, True]
+
+
+def sine(hertz, rate, level=10_000):
+    return (level * np.sin(2 * np.pi * hertz / rate * np.arange(rate))).astype(np.int16)
+
+
+@pytest.mark.parametrize("with_soxr", [True, False])
+@pytest.mark.parametrize(("source", "target"), [(22_050, 24_000), (24_000, 16_000)])
+def test_resampling_keeps_the_tone_and_the_time(source, target, with_soxr, monkeypatch):
+    if not with_soxr:
+        monkeypatch.setitem(sys.modules, "soxr", None)
+    new = np.frombuffer(resample(sine(1000, source).tobytes(), source, target), np.int16)
+    error = (new - sine(1000, target).astype(np.float64))[200:-200]
+    assert len(new) == target
+    assert 20 * np.log10(10_000 / np.sqrt(2) / np.sqrt(np.mean(error**2))) > 70
+
+
+def test_resampling_does_not_fold_what_is_too_high():
+    assert level(resample_by_sinc(sine(9500, 24_000), 24_000, 16_000)[400:-400]) < 10
+    assert resample(b"", 22_050, 24_000) == b""

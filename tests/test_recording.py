@@ -1,0 +1,59 @@
+import wave
+
+import numpy as np
+import pytest
+
+from reelthyme_sync import AudioUnavailable
+from reelthyme_sync.audio.recording import StereoRecording
+from reelthyme_sync.pcm import ms_to_bytes
+
+
+def read(path) -> tuple[bytes, bytes]:
+    with wave.open(str(path), "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 24_000)
+        both = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
+    return both[:, 0].tobytes(), both[:, 1].tobytes()
+
+
+def sound(sample: bytes, ms: float) -> bytes:
+    return sample * (ms_to_bytes(ms) // 2)
+
+
+LOUD, SOFT = b"\x11\x11", b"\x22\x22"
+
+
+def test_the_user_is_left_and_the_assistant_right(tmp_path):
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        for _ in range(10):
+            recording.left(sound(LOUD, 10))
+            recording.right(sound(SOFT, 10))
+    left, right = read(tmp_path / "a.wav")
+    assert left[: ms_to_bytes(100)] == sound(LOUD, 100)
+    assert right.strip(b"\0") == sound(SOFT, 100)
+    assert len(left) == len(right)
+
+
+def test_the_shorter_side_is_filled_up(tmp_path):
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        recording.left(sound(LOUD, 500))
+    left, right = read(tmp_path / "a.wav")
+    assert left == sound(LOUD, 500)
+    assert right == bytes(len(left))
+
+
+def test_a_side_that_stops_does_not_hold_up_the_other(tmp_path):
+    recording = StereoRecording(tmp_path / "a.wav")
+    recording.right(sound(SOFT, 10))
+    for _ in range(300):
+        recording.left(sound(LOUD, 10))
+    left, _ = read(tmp_path / "a.wav")  # before close(): the file is valid as it grows
+    assert len(left) == ms_to_bytes(2000)
+    recording.close()
+    recording.close()
+    recording.left(sound(LOUD, 10))
+    assert len(read(tmp_path / "a.wav")[0]) == ms_to_bytes(3000)
+
+
+def test_a_place_where_nothing_can_be_written(tmp_path):
+    with pytest.raises(AudioUnavailable, match="Cannot write"):
+        StereoRecording(tmp_path / "missing" / "a.wav")

@@ -1,0 +1,67 @@
+import struct
+import wave
+
+import numpy as np
+import pytest
+
+from reelthyme_sync import AudioUnavailable
+from reelthyme_sync.audio.wav import read_wav
+
+RATE = 24_000
+
+
+def sine(rate: int, seconds: float = 0.5, frequency: float = 440.0) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * frequency * np.arange(int(rate * seconds)) / rate)
+
+
+def write(path, samples: np.ndarray, *, rate: int, width: int, channels: int) -> str:
+    scaled = np.repeat(samples[:, None], channels, axis=1)
+    if width == 1:
+        data = (scaled * 127 + 128).round().astype(np.uint8).tobytes()
+    else:
+        wide = (scaled * (2**31 - 1)).round().astype("<i4").reshape(-1, 1).view(np.uint8)
+        data = wide[:, 4 - width :].tobytes()
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, width, rate, 0, "NONE", ""))
+        file.writeframes(data)
+    return str(path)
+
+
+def test_a_file_in_our_own_format_is_read_as_it_is(tmp_path):
+    samples = (sine(RATE) * 32767).astype("<i2")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    assert read_wav(tmp_path / "a.wav") == samples.tobytes()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 44_100, 48_000])
+def test_any_pcm_file_is_converted(tmp_path, rate, width, channels):
+    path = write(tmp_path / "a.wav", sine(rate), rate=rate, width=width, channels=channels)
+    read = np.frombuffer(read_wav(path), "<i2") / 32768
+    expected = sine(RATE)
+    assert abs(len(read) - len(expected)) <= 1
+    middle = slice(1200, 10_800)  # a resampler rings at the edges
+    assert np.abs(read[middle] - expected[middle]).max() < (0.02 if width == 1 else 0.002)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(AudioUnavailable, match="no file"):
+        read_wav(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("content", [b"", b"ID3 and so on", b"RIFF\x24\0\0\0WAVEfmt "])
+def test_no_wav_file(tmp_path, content):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(AudioUnavailable, match="ffmpeg"):
+        read_wav(tmp_path / "a.wav")
+
+
+def test_a_wav_file_that_is_not_pcm(tmp_path):
+    float_format = struct.pack("<HHIIHH", 3, 1, RATE, RATE * 4, 4, 32)
+    chunks = b"fmt " + struct.pack("<I", 16) + float_format + b"data" + struct.pack("<I", 4) + b"\0\0\0\0"
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    with pytest.raises(AudioUnavailable, match="ffmpeg"):
+        read_wav(tmp_path / "a.wav")
