@@ -29,8 +29,10 @@ class StereoRecording:
     """
 
     def __init__(self, path: Path, *, sample_rate: int = SAMPLE_RATE) -> None:
+        import numpy  # noqa: F401  # here, since `_write` runs in the callback of a device, which must not wait for it
+
         try:
-            self._disk = open(path, "wb")
+            self._disk = open(path, "wb")  # noqa: SIM115 (close() closes it)
         except OSError as error:
             raise AudioUnavailable(f"Cannot write {path}: {error.strerror}") from error
         file = wave.open(self._disk, "wb")  # noqa: SIM115 (close() closes both)

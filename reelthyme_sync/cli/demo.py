@@ -44,26 +44,29 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def _live(console: Console, sound: Sound) -> Conversation:
     microphone, speaker = sound.microphone(), sound.speaker()
+    transcript = Transcript(console)
     console.print("Speak: ask for the weather, say. Use a headset. Ctrl-C ends it.\n")
     return Conversation(
         opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
         microphone=microphone,
         speaker=speaker,
         director=forever,
-        transcript=Transcript(console),
+        transcript=transcript,
         toolbox=_toolbox(),
     )
 
 
 def _recorded(console: Console, sound: Sound) -> Conversation:
     console.print("No sound card here: recorded questions are asked instead of yours.\n")
+    questions = _questions()
     microphone, speaker = sound.software_microphone(), sound.software_speaker()
+    transcript = Transcript(console)  # its clock starts with the recording's
     return Conversation(
         opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
         microphone=microphone,
         speaker=speaker,
-        director=ThreeQuestions(microphone, _questions()),
-        transcript=Transcript(console),
+        director=ThreeQuestions(microphone, questions),
+        transcript=transcript,
         toolbox=_toolbox(),
         limit=LIMIT,
     )

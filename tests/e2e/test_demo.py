@@ -81,6 +81,7 @@ def test_three_questions_three_answers_and_one_interruption(tmp_path, environmen
     assert len(answers) == 3
     begin, end = answers[1]
     assert end - begin == pytest.approx(heard, abs=0.1)  # silent within 100 ms of where the transcript says
+    assert end == pytest.approx(times[5], abs=0.3)  # and when; its clock is not the recording's
     assert questions[2][0] < end < questions[2][1]  # cut while the third question was being asked
     assert questions[0][1] < answers[0][0]
     assert answers[0][1] < questions[1][0]

@@ -1,0 +1,58 @@
+"""Every sample, run as its docstring says, without a key: it starts a local server for itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def run(sample: str, *arguments: str, typed: str = "") -> list[str]:
+    """The lines that it prints, once it has ended by itself and without complaint."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", SAMPLES / sample, *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def question() -> str:
+    with resources.as_file(resources.files("reelthyme_sync") / "recordings" / "question_3.wav") as path:
+        return str(path)
+
+
+def test_text_chat():
+    printed = run("text_chat.py", typed="what is two plus two\nwhat is six times seven\n\n")
+    assert printed[0] == "Type something; an empty line ends it."
+    assert "4" in printed[1]
+    assert "42" in printed[2]
+
+
+def test_tools():
+    tool, answer = run("tools.py", "What is the weather in Paris?")
+    assert tool.split() == ["tool:", "get_weather", '{"city":"Paris"}']
+    assert "sunny" in answer
+
+
+def test_voice_chat_from_a_recording(question):
+    printed = run("voice_chat.py", question)
+    assert printed[0] == "Speak."
+    assert "six times seven" in printed[1]
+    assert "42" in printed[2]
+
+
+def test_push_to_talk_from_a_recording(question):
+    assert "42" in run("push_to_talk.py", question)[-1]
