@@ -70,8 +70,8 @@ def encode(event: Event | Mapping[str, Any], *, shape: Shape = "ga") -> bytes:
 def decode(data: str | bytes, *, shape: Shape = "ga") -> ServerEvent:
     """What a server sent; an ``UnknownEvent`` where this version does not know it.
 
-    What only a beta server says is understood always. With ``shape="beta"`` the settings of its responses, and the
-    content of all its items, come in today's words too.
+    The events and sessions of a beta server are understood always. With ``shape="beta"`` the settings of its responses
+    and the content of its items come in today's words too.
 
     Raises:
         ProtocolError: it is not JSON, not an object, or has no ``type``.

@@ -1,7 +1,7 @@
 """Hold a conversation without turn detection: press Enter, talk, press Enter. Ctrl-D ends it.
 
-    python samples/push_to_talk.py                 with your microphone and speaker
-    python samples/push_to_talk.py QUESTION.wav    with a recording for the microphone, and no speaker
+python samples/push_to_talk.py                 with your microphone and speaker
+python samples/push_to_talk.py QUESTION.wav    with a recording for the microphone, and no speaker
 """
 
 import sys

@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     ["version", "errors", "pcm"],
-    ["events"],
+    ["events", "beta"],
     ["codec", "endpoints", "playback", "schema"],
     [
         "_worker",
@@ -33,16 +33,27 @@ LAYERS = [
 ]
 """From the ground up. A module may import from its own row and from those above it in this list."""
 
-PURE = [
-    "errors",
-    "pcm",
-    "events",
-    "codec",
-    "endpoints",
-    "playback",
-    "local_server.brain",
-    "local_server.production",
-    "local_server.answers",
+PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback"]
+PURE += [
+    f"local_server.{name}"
+    for name in [
+        "admission",
+        "answers",
+        "brain",
+        "conversation",
+        "input_buffer",
+        "numbering",
+        "numbers",
+        "outputs",
+        "plan",
+        "production",
+        "reading",
+        "refusal",
+        "settings",
+        "toolmatch",
+        "usage",
+        "vad",
+    ]
 ]
 IMPURE = {"threading", "socket", "time", "queue", "selectors", "subprocess", "asyncio"}
 

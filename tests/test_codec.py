@@ -43,6 +43,7 @@ from reelthyme_sync.events import (
     McpHttpError,
     OutputText,
     RateLimitsUpdated,
+    RealtimeSession,
     Response,
     ResponseContentPartAdded,
     ResponseCreate,
@@ -53,7 +54,6 @@ from reelthyme_sync.events import (
     ResponseOutputTextDelta,
     ResponseParams,
     SemanticVad,
-    Session,
     SessionCreated,
     SessionUpdate,
     SystemMessage,
@@ -152,10 +152,15 @@ class TestRoundTrip:
 
 class TestThreeStates:
     def test_absent_is_left_out(self) -> None:
-        assert sent(SessionUpdate(session=Session())) == {"type": "session.update", "session": {"type": "realtime"}}
+        assert sent(SessionUpdate(session=RealtimeSession())) == {
+            "type": "session.update",
+            "session": {"type": "realtime"},
+        }
 
     def test_null_is_sent(self) -> None:
-        event = SessionUpdate(session=Session(prompt=None, audio=AudioConfig(input=AudioInput(turn_detection=None))))
+        event = SessionUpdate(
+            session=RealtimeSession(prompt=None, audio=AudioConfig(input=AudioInput(turn_detection=None)))
+        )
         assert sent(event)["session"] == {
             "type": "realtime",
             "prompt": None,
@@ -167,7 +172,7 @@ class TestThreeStates:
         assert sent({"type": "x", "field": value}) == {"type": "x", "field": value}
 
     def test_empty_values_of_a_class_are_sent(self) -> None:
-        event = SessionUpdate(session=Session(instructions="", tools=[], parallel_tool_calls=False))
+        event = SessionUpdate(session=RealtimeSession(instructions="", tools=[], parallel_tool_calls=False))
         assert sent(event)["session"] == {
             "type": "realtime",
             "instructions": "",
@@ -177,7 +182,7 @@ class TestThreeStates:
 
     def test_null_where_it_means_nothing_reads_as_absent(self) -> None:
         event = received({"type": "session.created", "session": {"type": "realtime", "include": None, "prompt": None}})
-        assert event == SessionCreated(session=Session(prompt=None))
+        assert event == SessionCreated(session=RealtimeSession(prompt=None))
 
     def test_the_server_side_always_sends_null(self) -> None:
         response = sent(ResponseCreated())["response"]
@@ -188,7 +193,7 @@ class TestEncode:
     def test_a_mapping_and_a_class_give_the_same_bytes(self) -> None:
         event = SessionUpdate(
             event_id="e1",
-            session=Session(
+            session=RealtimeSession(
                 instructions="Be brief.",
                 audio=AudioConfig(input=AudioInput(format=AudioPcm(rate=24000), turn_detection=None)),
             ),
@@ -271,7 +276,7 @@ class TestEncodeRefuses:
         with pytest.raises(InvalidEvent, match="type"):
             codec.encode(event)
 
-    @pytest.mark.parametrize("event", [None, "session.update", [], 5])
+    @pytest.mark.parametrize("event", [None, "session.update", [], 5, RealtimeSession(), AudioConfig()])
     def test_what_is_no_event(self, event: Any) -> None:
         with pytest.raises(InvalidEvent, match=type(event).__name__):
             codec.encode(event)
@@ -452,11 +457,6 @@ class TestServersInTheWild:
     def test_rate_limits_of_null(self) -> None:
         assert received({"type": "rate_limits.updated", "rate_limits": None}) == RateLimitsUpdated()
 
-    def test_a_session_of_the_beta_is_kept_raw(self) -> None:
-        session = {"id": "sess_1", "modalities": ["text", "audio"], "voice": "alloy"}
-        event = received({"type": "session.created", "session": session})
-        assert event.session == UnknownPart(type="", raw=session)
-
     def test_sessions_are_told_apart(self) -> None:
         session = {"type": "translation", "id": "sess_1", "model": "m", "audio": {}, "expires_at": 5}
         event = received({"type": "session.created", "session": session})
@@ -465,7 +465,7 @@ class TestServersInTheWild:
     def test_a_session_says_what_only_servers_say(self) -> None:
         session = {"type": "realtime", "object": "realtime.session", "id": "sess_1", "expires_at": 0}
         event = received({"type": "session.created", "session": session})
-        assert event.session == Session(object="realtime.session", id="sess_1", expires_at=0)
+        assert event.session == RealtimeSession(object="realtime.session", id="sess_1", expires_at=0)
 
     @pytest.mark.parametrize(
         ("raw", "voice"),
@@ -491,7 +491,9 @@ class TestServersInTheWild:
                 format=UnknownPart(type="audio/opus", raw={"type": "audio/opus"}),
             )
         )
-        expected = Session(max_output_tokens="inf", tool_choice="auto", truncation="auto", tracing=None, audio=audio)
+        expected = RealtimeSession(
+            max_output_tokens="inf", tool_choice="auto", truncation="auto", tracing=None, audio=audio
+        )
         assert received({"type": "session.updated", "session": session}).session == expected
 
     def test_an_mcp_call_that_failed(self) -> None:
@@ -541,6 +543,6 @@ class TestOtherEnd:
 
 
 def test_structure_reads_a_value_alone() -> None:
-    assert codec.structure({"type": "realtime", "model": "m"}, Session) == Session(model="m")
+    assert codec.structure({"type": "realtime", "model": "m"}, RealtimeSession) == RealtimeSession(model="m")
     with pytest.raises(TypeError, match="int where str"):
-        codec.structure({"model": 5}, Session)
+        codec.structure({"model": 5}, RealtimeSession)

@@ -1,4 +1,4 @@
-"""Our events against the types of the ``openai`` package: both ways, to the last field, literal and null.
+"""Our events and REST bodies against the types of the ``openai`` package: both ways, to the last literal and null.
 
 What a server sends is compared with its pydantic models, what a client sends with its typed dictionaries, since only
 these say where null may be sent. Every difference is either a fault or stands, with its reason, in ``INTENDED``; and
@@ -12,26 +12,50 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import attrs
 from openai.types.realtime import (
     RealtimeServerEvent,
+    call_accept_params,
+    call_create_params,
+    call_refer_params,
+    call_reject_params,
+    client_secret_create_params,
+    client_secret_create_response,
     realtime_client_event_param,
     realtime_translation_client_event_param,
+    realtime_translation_client_secret_create_response,
     realtime_translation_server_event,
     response_create_event_with_references_param,
 )
+from openai.types.realtime.translations import client_secret_create_params as translation_client_secret_create_params
+from openai.types.webhooks.realtime_call_incoming_webhook_event import RealtimeCallIncomingWebhookEvent
 from pydantic import BaseModel
 from typing_extensions import Required
 
-from reelthyme_sync.events import CLIENT_EVENTS, SERVER_EVENTS, TaggedPart, UnknownPart, Unset
+from reelthyme_sync.events import (
+    CLIENT_EVENTS,
+    SERVER_EVENTS,
+    CallCreate,
+    CallRefer,
+    CallReject,
+    ClientSecret,
+    ClientSecretRequest,
+    RealtimeCallIncoming,
+    RealtimeSession,
+    TaggedPart,
+    TranslationClientSecretRequest,
+    UnknownPart,
+    Unset,
+)
 from reelthyme_sync.events.base import Event
 
 SAID = "said by the service on the wire; the SDK types what a session is by what it may be told"
 RETRIEVED = "so an item is retrieved, and so older servers name the content of any item"
 ALWAYS_THERE = "the service always sends it, and nobody should have to ask for None"
+ONE_SESSION = "the SDK has a poorer type for the session of a client secret; here it is the one of the events"
 DOCUMENTED = "the SDK's own text says that null turns it off"
 
 INTENDED = {
-    "Session.id: of our own": SAID,
-    "Session.object: of our own": SAID,
-    "Session.expires_at: of our own": SAID,
+    "RealtimeSession.id: of our own": SAID,
+    "RealtimeSession.object: of our own": SAID,
+    "RealtimeSession.expires_at: of our own": SAID,
     "TranscriptionSession.id: of our own": SAID,
     "TranscriptionSession.object: of our own": SAID,
     "TranscriptionSession.expires_at: of our own": SAID,
@@ -48,6 +72,11 @@ INTENDED = {
     "InputAudio.transcript: None here only": "null on the wire until it has been written down",
     "OutputAudio.transcript: None here only": "as InputAudio.transcript",
     "CacheBreakpoint.mode: required there only": "there is only one mode",
+    "AudioInput.turn_detection: no RealtimeTranscriptionSessionTurnDetection": ONE_SESSION,
+    "AudioInput.turn_detection: ServerVad of our own": ONE_SESSION,
+    "AudioInput.turn_detection: SemanticVad of our own": ONE_SESSION,
+    "AudioOutput.voice: CustomVoice of our own": ONE_SESSION,
+    "RealtimeSession.parallel_tool_calls: of our own": ONE_SESSION,
     "NoiseReduction.type: required there only": "one class for all sessions; only translation requires it",
 }
 
@@ -205,16 +234,32 @@ def sdk_names(events: Shape) -> set[object]:
     return set().union(*(sdk_tags(event, "type") for event in events.records))
 
 
+SENT_BODIES: dict[Any, type] = {
+    ClientSecretRequest: client_secret_create_params.ClientSecretCreateParams,
+    TranslationClientSecretRequest: translation_client_secret_create_params.ClientSecretCreateParams,
+    CallCreate: call_create_params.CallCreateParams,
+    RealtimeSession: call_accept_params.CallAcceptParams,
+    CallRefer: call_refer_params.CallReferParams,
+    CallReject: call_reject_params.CallRejectParams,
+}
+SECRETS = [
+    client_secret_create_response.ClientSecretCreateResponse,
+    realtime_translation_client_secret_create_response.RealtimeTranslationClientSecretCreateResponse,
+]
+
+
 def differences() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for sending, sdk, registry in ((False, SDK_SERVER, SERVER_EVENTS), (True, SDK_CLIENT, CLIENT_EVENTS)):
-        comparison = Comparison(sending=sending)
+    sending, receiving = Comparison(sending=True), Comparison(sending=False)
+    for comparison, sdk, registry in ((receiving, SDK_SERVER, SERVER_EVENTS), (sending, SDK_CLIENT, CLIENT_EVENTS)):
         for name, cls in registry.items():
             models = [each for each in sdk.records if name in sdk_tags(each, "type")]
             if models:
                 comparison.of_records(name, name, models, [cls])
-        found.update(comparison.differences)
-    return found
+    for body, params in SENT_BODIES.items():
+        sending.of_records(body.__name__, body.__name__, [params], [body])
+    receiving.of_records("ClientSecret", "ClientSecret", SECRETS, [ClientSecret])
+    receiving.of_records("webhook", "webhook", [RealtimeCallIncomingWebhookEvent], [RealtimeCallIncoming])
+    return {**receiving.differences, **sending.differences}
 
 
 def test_every_server_event_is_here_and_no_other() -> None:

@@ -1,9 +1,12 @@
+import base64
 import copy
 import enum
 import pickle
+import struct
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
+import numpy as np
 import pytest
 
 from reelthyme_sync import events
@@ -21,16 +24,18 @@ from reelthyme_sync.events import (
     McpTool,
     OutputAudio,
     Part,
+    RealtimeSession,
     Response,
     ResponseDone,
     ResponseOutputAudioDelta,
     ServerVad,
-    Session,
     SessionCreated,
+    SessionOutputAudioDelta,
     TaggedPart,
     UnknownEvent,
     UnknownPart,
     UserMessage,
+    evolve,
 )
 
 ALL_EVENTS = {**SERVER_EVENTS, **CLIENT_EVENTS}
@@ -116,13 +121,45 @@ def test_events_cannot_be_changed() -> None:
     event = InputAudioBufferAppend(audio="AAAA")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         event.audio = "BBBB"  # type: ignore[misc]
-    changed = attrs.evolve(event, event_id="e1")  # type: ignore[misc]  # mypy knows attrs classes by decorator only
-    assert changed == InputAudioBufferAppend(audio="AAAA", event_id="e1")
+
+
+def test_a_changed_copy() -> None:
+    event = InputAudioBufferAppend(audio="AAAA")
+    assert evolve(event, event_id="e1") == InputAudioBufferAppend(audio="AAAA", event_id="e1")
+    assert evolve(UserMessage(content=[]), id="i") == UserMessage(content=[], id="i")
+    assert evolve(UnknownEvent(type="a"), type="b") == UnknownEvent(type="b")
+    assert event == InputAudioBufferAppend(audio="AAAA")
+
+
+def test_a_changed_copy_of_a_field_that_is_not_there() -> None:
+    with pytest.raises(TypeError, match="adio"):
+        evolve(InputAudioBufferAppend(audio="AAAA"), adio="BBBB")
+
+
+@pytest.mark.parametrize("cls", [ResponseOutputAudioDelta, SessionOutputAudioDelta])
+class TestSamples:
+    def test_of_a_delta(self, cls: Any) -> None:
+        samples = cls(delta=base64.b64encode(struct.pack("<4h", 0, 1, -1, -32768)).decode()).pcm()
+        assert samples.tolist() == [0, 1, -1, -32768]
+        assert samples.dtype == np.int16
+
+    def test_are_yours_to_change(self, cls: Any) -> None:
+        samples = cls(delta="AQACAA==").pcm()
+        samples //= 2
+        assert samples.tolist() == [0, 1]
+
+    def test_of_nothing(self, cls: Any) -> None:
+        assert cls().pcm().shape == (0,)
+
+    @pytest.mark.parametrize("delta", ["AAA", "AAAA", "AAAAA"])
+    def test_of_what_is_no_sound(self, cls: Any, delta: str) -> None:
+        with pytest.raises(ValueError, match=r"padding|multiple|characters"):
+            cls(delta=delta).pcm()
 
 
 def test_a_misspelt_field_is_refused() -> None:
     with pytest.raises(TypeError, match="instuctions"):
-        Session(instuctions="Be brief.")  # type: ignore[call-arg]
+        RealtimeSession(instuctions="Be brief.")  # type: ignore[call-arg]
 
 
 def test_events_copy_and_pickle() -> None:
@@ -147,7 +184,10 @@ def test_an_unknown_event_says_what_it_is() -> None:
 
 class TestRepr:
     def test_shows_what_is_set(self) -> None:
-        assert repr(Session(instructions="Be brief.", prompt=None)) == "Session(instructions='Be brief.', prompt=None)"
+        assert (
+            repr(RealtimeSession(instructions="Be brief.", prompt=None))
+            == "RealtimeSession(instructions='Be brief.', prompt=None)"
+        )
 
     def test_shortens_audio(self) -> None:
         shown = repr(ResponseOutputAudioDelta(delta="AQAB" * 4000))
@@ -160,7 +200,7 @@ class TestRepr:
 
     def test_hides_secrets(self) -> None:
         tool = McpTool(server_label="mail", authorization="tok-123", headers={"Authorization": "Bearer tok-123"})
-        assert "tok-123" not in repr(SessionCreated(session=Session(tools=[tool])))
+        assert "tok-123" not in repr(SessionCreated(session=RealtimeSession(tools=[tool])))
 
     def test_shows_why_it_failed(self) -> None:
         assert "no such item" in repr(Error(error=ErrorDetail(message="no such item")))

@@ -23,12 +23,12 @@ from reelthyme_sync.events import (
     InputAudioBufferCommit,
     InputText,
     ItemReference,
+    RealtimeSession,
     ResponseCancel,
     ResponseCreate,
     ResponseParams,
     SemanticVad,
     ServerVad,
-    Session,
     SessionUpdate,
     Transcription,
     TranscriptionAudio,
@@ -45,7 +45,7 @@ WEATHER = FunctionTool(
     name="get_weather",
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
-NO_VAD = Session(audio=AudioConfig(input=AudioInput(turn_detection=None)))
+NO_VAD = RealtimeSession(audio=AudioConfig(input=AudioInput(turn_detection=None)))
 
 ITEM = ["conversation.item.added", "conversation.item.done"]
 BEGUN = ["response.output_item.added", "conversation.item.added"]
@@ -146,14 +146,14 @@ def test_the_session_begins_with_all_its_defaults():
 
 
 def test_an_update_is_a_patch():
-    dialogue = Dialogue(Session(instructions="Be brief", audio=AudioConfig(output=AudioOutput(voice="cedar"))))
+    dialogue = Dialogue(RealtimeSession(instructions="Be brief", audio=AudioConfig(output=AudioOutput(voice="cedar"))))
     session = one(dialogue.send(SessionUpdate(session=NO_VAD)), "session.updated").session
     assert session.instructions == "Be brief"
     assert session.audio.output == AudioOutput(format=session.audio.output.format, voice="cedar", speed=1.0)
     assert session.audio.input.turn_detection is None
     again = AudioInput(turn_detection=SemanticVad(eagerness="low"))
     session = one(
-        dialogue.send(SessionUpdate(session=Session(audio=AudioConfig(input=again)))), "session.updated"
+        dialogue.send(SessionUpdate(session=RealtimeSession(audio=AudioConfig(input=again)))), "session.updated"
     ).session
     assert session.audio.input.turn_detection == SemanticVad(
         eagerness="low", create_response=True, interrupt_response=True
@@ -161,7 +161,7 @@ def test_an_update_is_a_patch():
 
 
 def test_text_turn():
-    dialogue = Dialogue(Session(output_modalities=["text"]))
+    dialogue = Dialogue(RealtimeSession(output_modalities=["text"]))
     assert kinds(dialogue.say("what is seven times six?")) == ITEM
     assert kinds(dialogue.send(ResponseCreate())) == ["response.created"]
     events = dialogue.work()
@@ -191,7 +191,9 @@ def test_every_event_can_be_read_and_has_its_own_id():
 
 
 def test_spoken_turn_with_turn_detection():
-    dialogue = Dialogue(Session(audio=AudioConfig(input=AudioInput(transcription=Transcription(model="whisper-1")))))
+    dialogue = Dialogue(
+        RealtimeSession(audio=AudioConfig(input=AudioInput(transcription=Transcription(model="whisper-1"))))
+    )
     events = dialogue.append(pcm.silence(1000) + loud(1000) + pcm.silence(600))
     assert kinds(events) == [*TURN, "response.created"]
     started, stopped = events[0], events[1]
@@ -230,7 +232,9 @@ def test_positions_are_of_the_whole_session():
 
 
 def test_turn_detection_may_create_no_response():
-    dialogue = Dialogue(Session(audio=AudioConfig(input=AudioInput(turn_detection=ServerVad(create_response=False)))))
+    dialogue = Dialogue(
+        RealtimeSession(audio=AudioConfig(input=AudioInput(turn_detection=ServerVad(create_response=False))))
+    )
     assert kinds(dialogue.append(loud(500) + pcm.silence(600))) == TURN
     assert dialogue.work() == []
 
@@ -261,7 +265,7 @@ def test_commit_in_the_middle_of_speech_keeps_the_announced_item():
 
 
 def test_function_call():
-    dialogue = Dialogue(Session(tools=[WEATHER]))
+    dialogue = Dialogue(RealtimeSession(tools=[WEATHER]))
     events = dialogue.ask("What is the weather in Paris?")
     assert kinds(events) == [
         "response.created",
@@ -286,7 +290,7 @@ def test_function_call():
     ("choice", "expected"), [("none", "message"), ("required", "function_call"), ("auto", "message")]
 )
 def test_tool_choice(choice, expected):
-    events = Dialogue(Session(tools=[WEATHER])).ask("Hello!", tool_choice=choice)
+    events = Dialogue(RealtimeSession(tools=[WEATHER])).ask("Hello!", tool_choice=choice)
     assert one(events, "response.done").response.output[0].type == expected
 
 
@@ -333,7 +337,7 @@ def test_cancel_by_the_client():
 
 def test_no_interruption_when_it_is_off():
     dialogue = Dialogue(
-        Session(audio=AudioConfig(input=AudioInput(turn_detection=ServerVad(interrupt_response=False))))
+        RealtimeSession(audio=AudioConfig(input=AudioInput(turn_detection=ServerVad(interrupt_response=False))))
     )
     dialogue.say("Tell me a story")
     dialogue.send(ResponseCreate())
@@ -509,14 +513,14 @@ def test_only_audio_of_the_model_can_be_truncated():
 
 
 def test_the_voice_is_fixed_once_it_was_heard():
-    dialogue = Dialogue(Session(audio=AudioConfig(output=AudioOutput(voice="ash"))))
+    dialogue = Dialogue(RealtimeSession(audio=AudioConfig(output=AudioOutput(voice="ash"))))
     dialogue.ask("hello")
-    other = Session(audio=AudioConfig(output=AudioOutput(voice="cedar")))
+    other = RealtimeSession(audio=AudioConfig(output=AudioOutput(voice="cedar")))
     assert error(dialogue.send(SessionUpdate(session=other))).code == "cannot_update_voice"
 
 
 def test_a_job_names_the_voice_and_the_speed():
-    dialogue = Dialogue(Session(audio=AudioConfig(output=AudioOutput(voice="ash", speed=1.2))))
+    dialogue = Dialogue(RealtimeSession(audio=AudioConfig(output=AudioOutput(voice="ash", speed=1.2))))
     dialogue.send(ResponseCreate())
     (job,) = dialogue.brain.jobs()
     assert isinstance(job, Perform)

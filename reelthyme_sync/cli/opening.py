@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..events import UNSET, AudioConfig, AudioInput, AudioOutput, FunctionTool, SessionUpdate, Transcription
-from ..events import Session as SessionConfig
+from ..events import (
+    UNSET,
+    AudioConfig,
+    AudioInput,
+    AudioOutput,
+    FunctionTool,
+    RealtimeSession,
+    SessionUpdate,
+    Transcription,
+)
 
 
 def opening(
@@ -13,7 +21,7 @@ def opening(
 ) -> SessionUpdate:
     """Turn transcription of the user on; leave to the server what is not given."""
     return SessionUpdate(
-        session=SessionConfig(
+        session=RealtimeSession(
             instructions=instructions or UNSET,
             tools=list(tools) or UNSET,
             audio=AudioConfig(

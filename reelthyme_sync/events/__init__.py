@@ -1,4 +1,4 @@
-"""Every event of the protocol, and every value inside one, as frozen typed classes.
+"""Every event of the protocol, every value inside one, and the REST bodies beside them, as frozen typed classes.
 
 A class is named after the wire: ``response.output_audio.delta`` is ``ResponseOutputAudioDelta``.
 """
@@ -173,9 +173,9 @@ from .session_config import (
     PromptImage,
     PromptText,
     PromptVariable,
+    RealtimeSession,
     Reasoning,
     RetentionRatio,
-    Session,
     TokenLimits,
     TracingConfig,
     TranscriptionSession,
@@ -317,6 +317,7 @@ __all__ = [
     "RateLimit",
     "RateLimitsUpdated",
     "RealtimeCallIncoming",
+    "RealtimeSession",
     "Reasoning",
     "Response",
     "ResponseAudio",
@@ -350,7 +351,6 @@ __all__ = [
     "SemanticVad",
     "ServerEvent",
     "ServerVad",
-    "Session",
     "SessionClose",
     "SessionClosed",
     "SessionCreated",

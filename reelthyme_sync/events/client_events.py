@@ -3,7 +3,7 @@
 from .base import UNSET, ClientEvent, UnknownPart, Unset, client_event
 from .items import Item
 from .responses import ResponseParams
-from .session_config import Session, TranscriptionSession, TranslationConfig
+from .session_config import RealtimeSession, TranscriptionSession, TranslationConfig
 
 # --- session ----------------------------------------------------------------------------------------------
 
@@ -12,7 +12,7 @@ from .session_config import Session, TranscriptionSession, TranslationConfig
 class SessionUpdate(ClientEvent):
     """Change the session; answered by ``session.updated``. Absent fields stay as they are."""
 
-    session: Session | TranscriptionSession | TranslationConfig | UnknownPart
+    session: RealtimeSession | TranscriptionSession | TranslationConfig | UnknownPart
 
 
 # --- input audio --------------------------------------------------------------------------------------------

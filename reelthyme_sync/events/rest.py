@@ -1,7 +1,7 @@
 """What travels beside the socket: the bodies of the REST calls, and the webhook that announces a telephone call.
 
-None of them is an event of a session. ``calls/{id}/accept`` takes a plain ``Session``; ``calls/{id}/hangup`` takes
-nothing.
+None of them is an event of a session. ``calls/{id}/accept`` takes a plain ``RealtimeSession``, ``calls/{id}/hangup``
+takes nothing.
 """
 
 from typing import Literal
@@ -11,7 +11,7 @@ import attrs
 from .audio import TranslationAudio
 from .base import UNSET, Part, TaggedPart, UnknownPart, Unset, part
 from .server_events import AnySession
-from .session_config import Session, TranscriptionSession
+from .session_config import RealtimeSession, TranscriptionSession
 
 # --- client secrets -----------------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ class ClientSecretRequest(Part):
     """Asks for a secret that a browser may hold. What it connects to is ``session``, unless it says otherwise."""
 
     expires_after: ExpiresAfter | Unset = UNSET
-    session: Session | TranscriptionSession | UnknownPart | Unset = UNSET
+    session: RealtimeSession | TranscriptionSession | UnknownPart | Unset = UNSET
 
 
 @part()
@@ -54,7 +54,7 @@ class ClientSecret(Part):
 
     value: str = attrs.field(default="", repr=False)  # "ek_..."; in the place of an API key
     expires_at: int = 0  # Unix seconds
-    session: AnySession = Session()
+    session: AnySession = RealtimeSession()
 
 
 # --- calls --------------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ class CallCreate(Part):
     """Begins a WebRTC call. Sent as a form: ``sdp`` as ``application/sdp``, ``session`` as JSON."""
 
     sdp: str  # the offer
-    session: Session | Unset = UNSET
+    session: RealtimeSession | UnknownPart | Unset = UNSET
 
 
 @part()

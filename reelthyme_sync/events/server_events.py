@@ -13,14 +13,14 @@ from .base import Part, ServerEvent, UnknownPart, part, server_event
 from .content import ContentPart
 from .items import Item
 from .responses import Response
-from .session_config import Session, TranscriptionSession, TranslationSession
+from .session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from .transcripts import LogProb, TranscriptionError, TranscriptionLanguage, TranscriptionUsage
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AnySession = Session | TranscriptionSession | TranslationSession | UnknownPart
+AnySession = RealtimeSession | TranscriptionSession | TranslationSession | UnknownPart
 
 
 @part()
@@ -66,14 +66,14 @@ class Error(ServerEvent):
 class SessionCreated(ServerEvent):
     """The first event of every session, with all that it is by default."""
 
-    session: AnySession = Session()
+    session: AnySession = RealtimeSession()
 
 
 @server_event("session.updated")
 class SessionUpdated(ServerEvent):
     """Answers ``session.update``, with all that the session now is."""
 
-    session: AnySession = Session()
+    session: AnySession = RealtimeSession()
 
 
 @server_event("rate_limits.updated")

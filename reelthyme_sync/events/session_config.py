@@ -124,7 +124,7 @@ class Prompt(Part):
 
 
 @part("realtime")
-class Session(TaggedPart):
+class RealtimeSession(TaggedPart):
     """A conversation. ``id``, ``object`` and ``expires_at`` are the server's to say: do not send them."""
 
     model: Model | Unset = UNSET  # cannot change

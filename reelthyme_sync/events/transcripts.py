@@ -7,7 +7,7 @@ from .base import Part, TaggedPart, UnknownPart, part
 
 @part()
 class LogProb(Part):
-    """How sure the model was of one token. Ask for it with ``Session.include``."""
+    """How sure the model was of one token. Ask for it with ``RealtimeSession.include``."""
 
     token: str = ""
     logprob: float = 0.0  # natural logarithm

@@ -81,11 +81,14 @@ class App:
             timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
         )
         await socket.prepare(request)
+        transport = request.transport
         self._sockets.add(socket)
         try:
             await Connection(socket, self._brain(request), self._speech, self._options.speed).run()
         finally:
             self._sockets.discard(socket)
+            if transport is not None:
+                transport.abort()  # TLS would wait half a minute for the goodbye of a client that does not read
         return socket
 
     def _brain(self, request: web.Request) -> Brain:

@@ -35,23 +35,23 @@ from ..events import (
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
+    RealtimeSession,
     ResponseCancel,
     ResponseCreate,
     ResponseParams,
     SemanticVad,
     ServerEvent,
     ServerVad,
-    Session,
     SessionCreated,
     SessionUpdate,
     SessionUpdated,
     TranslationConfig,
     UnknownEvent,
     UserMessage,
+    evolve,
 )
 from .admission import check_item
 from .answers import Answer, Call, Question
-from .changes import changed
 from .conversation import Conversation, Entry, entry_of
 from .input_buffer import InputBuffer
 from .numbering import Numbering
@@ -262,7 +262,7 @@ class Brain:
             *self._committed(item_id, self._buffer.end_turn(boundary.audio_end_ms)),
         ]
         answers = self._detection is not None and given(self._detection.create_response, True)
-        if answers and isinstance(self._settings, Session):
+        if answers and isinstance(self._settings, RealtimeSession):
             try:
                 events += self._respond(ResponseParams())
             except Refusal as refusal:
@@ -312,7 +312,7 @@ class Brain:
         return next((production for production in self._productions.values() if not production.plan.beside), None)
 
     def _respond(self, params: ResponseParams) -> list[ServerEvent]:
-        if not isinstance(self._settings, Session):
+        if not isinstance(self._settings, RealtimeSession):
             raise invalid_value("A transcription session makes no responses.", "type")
         shape = plan(self._settings, params, self._conversation, lambda: self._ids.next("item"))
         active = self._active()
@@ -357,7 +357,7 @@ class Brain:
         return production.end("cancelled", reason)
 
     def _numbered(self, events: list[ServerEvent]) -> list[ServerEvent]:
-        return [changed(event, event_id=self._ids.next("event")) for event in events]
+        return [evolve(event, event_id=self._ids.next("event")) for event in events]
 
 
 def _unknown(event: UnknownEvent) -> Refusal:

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from .. import pcm
-from ..events import UNSET, AssistantMessage, Audio, InputAudio, Item, OutputAudio, UserMessage
-from .changes import changed
+from ..events import UNSET, AssistantMessage, Audio, InputAudio, Item, OutputAudio, UserMessage, evolve
 from .refusal import Refusal, invalid_value
 
 
@@ -51,7 +50,7 @@ class Entry:
 
     def transcribe(self, text: str | None) -> None:
         """Set the transcript of the message, or take it away."""
-        self.item = _mapped(self.item, lambda part: changed(part, transcript=text))
+        self.item = _mapped(self.item, lambda part: evolve(part, transcript=text))
 
 
 class Conversation:
@@ -138,7 +137,7 @@ def entry_of(item: Item, new_id: str) -> Entry:
     changes: dict[str, Any] = {} if item_id(item) else {"id": new_id}
     if hasattr(item, "status"):
         changes["status"] = "completed"
-    return Entry(_with_audio(changed(item, **changes), None), sound)
+    return Entry(_with_audio(evolve(item, **changes), None), sound)
 
 
 def item_id(item: Item) -> str:
@@ -164,11 +163,11 @@ def _parts(item: object, *kinds: type[Any]) -> Iterable[Any]:
 
 
 def _with_audio(item: Item, audio: str | None) -> Item:
-    return _mapped(item, lambda part: changed(part, audio=UNSET if audio is None else audio))
+    return _mapped(item, lambda part: evolve(part, audio=UNSET if audio is None else audio))
 
 
 def _mapped(item: Item, change: Any) -> Item:
     if not _parts(item, InputAudio, OutputAudio, Audio):
         return item
     content = [change(part) if isinstance(part, InputAudio | OutputAudio | Audio) else part for part in item.content]  # type: ignore[union-attr]
-    return changed(item, content=content)
+    return evolve(item, content=content)

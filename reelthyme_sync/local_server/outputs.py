@@ -31,9 +31,9 @@ from ..events import (
     ResponseOutputTextDone,
     ServerEvent,
     Text,
+    evolve,
 )
 from ..events.items import ItemStatus
-from .changes import changed
 from .conversation import Entry
 
 _SLICE: Final = pcm.ms_to_bytes(200)
@@ -165,7 +165,7 @@ class ToolCall:
 
     def closing(self, status: ItemStatus) -> list[ServerEvent]:
         """The arguments, whole."""
-        self._call = changed(self._call, arguments=self._told, status=status)
+        self._call = evolve(self._call, arguments=self._told, status=status)
         self.entry.item = self._call
         return [ResponseFunctionCallArgumentsDone(**self._place, name=self._call.name, arguments=self._told)]
 
@@ -177,4 +177,4 @@ def _words(text: str) -> list[str]:
 
 def _message(entry: Entry, part: OutputAudio | OutputText, status: ItemStatus) -> AssistantMessage:
     assert isinstance(entry.item, AssistantMessage)
-    return changed(entry.item, content=[part], status=status)
+    return evolve(entry.item, content=[part], status=status)

@@ -11,11 +11,11 @@ from ..events import (
     FunctionCallOutput,
     FunctionTool,
     ItemReference,
+    RealtimeSession,
     Response,
     ResponseAudio,
     ResponseAudioOutput,
     ResponseParams,
-    Session,
     ToolChoiceFunction,
     UserMessage,
 )
@@ -74,7 +74,9 @@ class Plan:
         )
 
 
-def plan(session: Session, params: ResponseParams, conversation: Conversation, new_id: Callable[[], str]) -> Plan:
+def plan(
+    session: RealtimeSession, params: ResponseParams, conversation: Conversation, new_id: Callable[[], str]
+) -> Plan:
     """What a ``response.create`` asks for; ``new_id`` names the items that it brings along.
 
     Raises:

@@ -17,8 +17,8 @@ from ..events import (
     ResponseOutputItemDone,
     ResponseStatusDetails,
     ServerEvent,
+    evolve,
 )
-from .changes import changed
 from .conversation import Conversation
 from .outputs import Output, Slice
 from .plan import Plan
@@ -82,7 +82,7 @@ class Production:
         closing = self._close_output("completed" if status == "completed" else "incomplete")
         output = self._output.entry if self._output is not None else None
         usage = response_usage(self.plan.context, self.plan.instructions, output)
-        self._response = changed(
+        self._response = evolve(
             self._response,
             status=status,
             status_details=ResponseStatusDetails(type=status, reason=reason),

@@ -17,19 +17,19 @@ from ..events import (
     AudioOutput,
     AudioPcm,
     CustomVoice,
+    RealtimeSession,
     ResponseAudioOutput,
     SemanticVad,
     ServerVad,
-    Session,
     TranscriptionAudio,
     TranscriptionSession,
     Unset,
+    evolve,
 )
 from ..events.base import Part
-from .changes import changed
 from .refusal import Refusal, invalid_value
 
-AnySettings: TypeAlias = Session | TranscriptionSession
+AnySettings: TypeAlias = RealtimeSession | TranscriptionSession
 P = TypeVar("P", bound=Part)
 T = TypeVar("T")
 
@@ -53,9 +53,9 @@ _MERGED: Final = (AudioConfig, AudioInput, AudioOutput, TranscriptionAudio, Serv
 _OURS: Final = ("id", "object", "expires_at")
 
 
-def realtime_session(session_id: str, model: str) -> Session:
+def realtime_session(session_id: str, model: str) -> RealtimeSession:
     """A conversation with all its defaults."""
-    return Session(
+    return RealtimeSession(
         id=session_id,
         object="realtime.session",
         model=model,
@@ -94,8 +94,8 @@ def updated(current: AnySettings, patch: object, *, has_spoken: bool) -> AnySett
         raise invalid_value(f"A session of type '{current.type}' cannot become another.", "session.type")
     new = _patched(current, patch)
     _check_input(input_of(new))
-    if isinstance(new, Session):
-        _check_session(cast("Session", current), new, has_spoken)
+    if isinstance(new, RealtimeSession):
+        _check_session(cast("RealtimeSession", current), new, has_spoken)
     return new
 
 
@@ -106,7 +106,11 @@ def input_of(settings: AnySettings) -> AudioInput:
 
 def output_of(settings: AnySettings) -> AudioOutput:
     """How the session speaks."""
-    return given(given(settings.audio, AudioConfig()).output, _OUTPUT) if isinstance(settings, Session) else _OUTPUT
+    return (
+        given(given(settings.audio, AudioConfig()).output, _OUTPUT)
+        if isinstance(settings, RealtimeSession)
+        else _OUTPUT
+    )
 
 
 def given(value: T | Unset, otherwise: T) -> T:
@@ -125,7 +129,7 @@ def voice_of(output: AudioOutput | ResponseAudioOutput, otherwise: str = "marin"
 def _patched(current: P, patch: P) -> P:
     names = [field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(patch)))]
     new = {name: value for name in names if name not in _OURS and (value := getattr(patch, name)) is not UNSET}
-    return changed(current, **{name: _merged(getattr(current, name), value) for name, value in new.items()})
+    return evolve(current, **{name: _merged(getattr(current, name), value) for name, value in new.items()})
 
 
 def _merged(current: object, patch: object) -> object:
@@ -152,7 +156,7 @@ def _check_input(listening: AudioInput) -> None:
         )
 
 
-def _check_session(current: Session, new: Session, has_spoken: bool) -> None:
+def _check_session(current: RealtimeSession, new: RealtimeSession, has_spoken: bool) -> None:
     if new.model != current.model:
         raise invalid_value("The model of a session cannot be changed.", "session.model")
     if new.output_modalities not in (["audio"], ["text"]):
