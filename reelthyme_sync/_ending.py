@@ -40,13 +40,19 @@ class Ending:
         for callback in callbacks:
             _call(callback)
 
-    def then(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` at the end, or now if that has been."""
+    def then(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` at the end, or now if that has been. Gives a function that calls that off."""
         with self._deciding:
-            if self._error is None:
+            reached = self._error is not None
+            if not reached:
                 self._callbacks.append(callback)
-                return
-        _call(callback)
+        if reached:
+            _call(callback)
+        return lambda: self._forget(callback)
+
+    def _forget(self, callback: Callable[[], None]) -> None:
+        with self._deciding:
+            self._callbacks = [other for other in self._callbacks if other is not callback]
 
 
 def _call(callback: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -36,7 +37,8 @@ class Link:
             ends the link.
         ended: called once, as the reader's last act, with the end.
         max_queue: messages that may wait to be sent before ``send`` blocks; 0: no bound.
-        ping_interval: seconds of sending nothing after which a ping is sent.
+        ping_interval: seconds between two pings; they go out however much else is sent, since only what the peer
+            sends is a sign of its life. None sends none.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Link:
         max_queue: int,
         ping_interval: float | None,
     ) -> None:
+        self._ordinal = ordinal
         self._transport = transport
         self._deliver = deliver
         self._ended = ended
@@ -77,12 +80,16 @@ class Link:
     def close(self, timeout: float) -> None:
         """Send what waits, say goodbye, and wait for the end, at most ``timeout`` seconds; then cut.
 
-        On the reader thread, which cannot wait for itself, it only asks.
+        On the reader thread, which cannot wait for itself, it returns at once, and a thread of its own waits.
         """
         self._closing = True
         self._outbox.end()
         if self._reader.is_current():
+            Worker(f"reelthyme-closer-{self._ordinal}", lambda: self._await_end(timeout), _log_failure).start()
             return
+        self._await_end(timeout)
+
+    def _await_end(self, timeout: float) -> None:
         deadline = monotonic() + timeout * (1 - _RESERVE)
         self._writer.join(timeout * (1 - _RESERVE))
         if self._reader.join(min(_GOODBYE_WITHIN, max(0.0, deadline - monotonic()))):
@@ -96,13 +103,21 @@ class Link:
             self._deliver(self._transport.recv())
 
     def _write(self) -> None:
+        interval = inf if self._ping_interval is None else self._ping_interval
+        ping_due = monotonic() + interval
         while True:
+            left = max(0.0, ping_due - monotonic())
             try:
-                self._transport.send(self._outbox.get(self._ping_interval))
+                data = self._outbox.get(None if left == inf else left)
             except TimeoutError:
-                self._transport.ping()
+                data = None
             except MailboxEnded:
                 break
+            if data is not None:
+                self._transport.send(data)
+            if monotonic() >= ping_due:
+                self._transport.ping()
+                ping_due = monotonic() + interval
         self._transport.finish()
 
     def _writer_ended(self, failure: BaseException | None) -> None:
@@ -111,22 +126,28 @@ class Link:
             self._transport.abort()  # the reader meets the end, and tells it
 
     def _reader_ended(self, failure: BaseException | None) -> None:
-        verdict = self._verdict(failure)  # first: what follows makes the writer fail
+        verdict = self._verdict(failure, self._write_failure)  # first: what follows makes the writer fail
         self._transport.abort()  # a writer stuck in send comes back
         self._outbox.end()
         self._writer.join()
         self._transport.close()
         self._ended(verdict)
 
-    def _verdict(self, failure: BaseException | None) -> ConnectionClosed:
+    def _verdict(self, read: BaseException | None, written: BaseException | None) -> ConnectionClosed:
         """How the link ended, from the reader's failure, the writer's if that came first, and what we wanted."""
-        if isinstance(failure, ConnectionClosed) and not isinstance(failure, ConnectionLost):
-            return failure
+        if isinstance(read, ConnectionClosed) and not isinstance(read, ConnectionLost):
+            return read
         if self._closing:
             return ConnectionClosed("The session is closed")
-        if isinstance(failure, ConnectionLost):
-            cut_by_writer = failure.code is None and isinstance(self._write_failure, ConnectionLost)
-            return self._write_failure if cut_by_writer else failure  # type: ignore[return-value]
-        lost = ConnectionLost(f"The session broke off: {failure}")
-        lost.__cause__ = failure
+        told_by_peer = isinstance(read, ConnectionLost) and read.code is not None
+        cause = read if written is None or told_by_peer else written
+        if isinstance(cause, ConnectionLost):
+            return cause
+        lost = ConnectionLost(f"The session broke off: {cause!r}")
+        lost.__cause__ = cause
         return lost
+
+
+def _log_failure(failure: BaseException | None) -> None:
+    if failure is not None:
+        log.error("closing failed: %r", failure)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -68,9 +69,24 @@ class Mailbox(Generic[T]):
         if isinstance(item, _End):
             self._queue.put(item)  # for whoever comes next
             raise MailboxEnded
-        if self._room is not None:
-            self._room.release()
+        if (room := self._room) is not None:
+            room.release()
         return item
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a ``put`` may block."""
+        return self._room is not None
+
+    def sift(self, keep: Callable[[T], bool]) -> None:
+        """Take out those of the waiting items that ``keep``, asked in order, does not. It must not use the mailbox."""
+        with self._queue.mutex:
+            waiting = [item for item in self._queue.queue if isinstance(item, _End) or keep(item)]
+            taken = len(self._queue.queue) - len(waiting)
+            self._queue.queue.clear()
+            self._queue.queue.extend(waiting)
+        if (room := self._room) is not None and taken:
+            room.release(taken)
 
     def end(self) -> None:
         """Let nothing more in. What is in it already can still be taken. Idempotent."""

@@ -30,14 +30,15 @@ class Routes:
 
     def take(self, event: ServerEvent) -> bool:
         """Show the event to the routes until one takes it. Tells whether one did."""
-        return any(_ask(route, event) for route in self._routes)
+        return any(ask(route, event) for route in self._routes)
 
     def _remove(self, route: Route) -> None:
         with self._changing:
             self._routes = tuple(other for other in self._routes if other is not route)
 
 
-def _ask(route: Route, event: ServerEvent) -> bool:
+def ask(route: Route, event: ServerEvent) -> bool:
+    """Whether the route takes the event; one that fails does not."""
     try:
         return route(event)
     except Exception:  # a user's fault must not end the session, nor lose the event

@@ -55,7 +55,7 @@ def decode_base64(text: str) -> bytes:
     Raises:
         ValueError: the text is no base64.
     """
-    return base64.b64decode(text)
+    return base64.b64decode(text, validate=True)
 
 
 def decode_samples(text: str) -> NDArray[np.int16]:

@@ -53,15 +53,24 @@ class PlaybackLedger:
         self._heard: Counter[AudioPart] = Counter()
         self._unheard: deque[tuple[AudioPart, int]] = deque()  # in the order of hearing
         self._count = 0  # the speaker's, when it was last looked at
+        self._growing: dict[AudioPart, None] = {}  # of which more is to come, in the order in which they began
         self._cut: set[str] = set()
 
     def receive(self, part: AudioPart, samples: int) -> bool:
         """Note what is going to be played. False if its item was cut before: then it must not be."""
         if part.item_id in self._cut:
             return False
+        self._growing[part] = None
         self._received[part] += samples
         self._unheard.append((part, samples))
         return True
+
+    def complete(self, part: AudioPart | None = None) -> None:
+        """No more of the part is to come; without one, of none."""
+        if part is None:
+            self._growing.clear()
+        else:
+            self._growing.pop(part, None)
 
     def hear(self, count: int) -> None:
         """Note how many samples the speaker has sounded, since it was opened."""
@@ -75,9 +84,10 @@ class PlaybackLedger:
                 self._unheard.appendleft((part, left - sounded))
 
     def cut(self) -> list[Heard]:
-        """All that has not been heard will never be: what was cut, the part that was sounding first."""
-        parts = list(dict.fromkeys(part for part, _ in self._unheard))
+        """All that was not heard, or has not come yet, never will be: what was cut, the part that sounded first."""
+        parts = list(dict.fromkeys(part for part, _ in self._unheard) | self._growing)
         self._unheard.clear()
+        self._growing.clear()
         self._cut.update(part.item_id for part in parts)
         return [self._heard_of(part) for part in parts]
 

@@ -1,7 +1,7 @@
 """The session: typed events in, typed events out, over one transport.
 
-Knows no audio and no conversation. User code runs on the thread that calls ``send`` or ``receive``; only the routes
-given to ``intercept`` run on the reader.
+Knows no audio and no conversation. Hooks run on the thread that calls ``send`` or ``receive``; the routes given to
+``intercept``, and what is given to ``on_end``, on the reader.
 
     send() → outgoing hooks → encode → writer → transport
     transport → reader → decode → routes → inbox → incoming hooks → receive()
@@ -21,7 +21,8 @@ from ._ending import Ending
 from ._hooks import Hook, Hooks, chain
 from ._link import Link
 from ._mailbox import Mailbox, MailboxEnded
-from ._routes import Route, Routes
+from ._routes import Route, Routes, ask
+from .beta import Shape
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import ConcurrentReceive, ConnectionClosed, ConnectionLost
 from .events import ClientEvent, ServerEvent
@@ -65,31 +66,45 @@ def connect(
         on_error: gets an exception that an ``incoming`` hook raised, and gives the event to go on with, or None
             (dropped). Without it the exception comes out of ``receive``.
         open_timeout: seconds for each step of connecting.
-        ping_interval: seconds of sending nothing after which we ask for a sign of life; None never asks.
-        idle_timeout: seconds without one after which the connection is lost; None waits for ever.
+        ping_interval: seconds between two questions for a sign of life, at most a third of ``idle_timeout``; None
+            never asks, so that a server with nothing to say counts as lost after ``idle_timeout``.
+        idle_timeout: seconds without a sign of life after which the connection is lost; None waits for ever.
         close_timeout: the longest that ``close`` takes.
-        max_queue: events that may wait, in each direction, before ``send`` blocks or reading stops; 0: no bound.
+        max_queue: events that may wait, in each direction, before ``send`` blocks or reading stops (all of it, audio
+            too); 0: no bound.
 
     Raises:
         MissingApiKey: before anything connects.
+        ValueError: a time that is not above zero, or a negative ``max_queue``; before anything connects.
         ConnectFailed: nobody there, or somebody who refuses.
     """
     if endpoint is None and url is not None:
         endpoint = endpoints.relay(url, model=model, call_id=call_id, api_key=api_key)
     elif endpoint is None:
         endpoint = endpoints.openai(model=model, call_id=call_id, api_key=api_key)
+    _check_above_zero(
+        open_timeout=open_timeout, ping_interval=ping_interval, idle_timeout=idle_timeout, close_timeout=close_timeout
+    )
+    if idle_timeout is not None and ping_interval is not None:
+        ping_interval = min(ping_interval, idle_timeout / 3)
     transport = WebSocketTransport(
         endpoint.with_headers(headers or {}), open_timeout=open_timeout, idle_timeout=idle_timeout
     )
-    return Session(
-        transport,
-        outgoing=outgoing,
-        incoming=incoming,
-        on_error=on_error,
-        ping_interval=ping_interval,
-        close_timeout=close_timeout,
-        max_queue=max_queue,
-    )
+    try:
+        return Session(
+            transport,
+            outgoing=outgoing,
+            incoming=incoming,
+            on_error=on_error,
+            ping_interval=ping_interval,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            shape=endpoint.shape,
+        )
+    except BaseException:
+        transport.abort()
+        transport.close()
+        raise
 
 
 class Session:
@@ -109,13 +124,16 @@ class Session:
         ping_interval: float | None = 5.0,
         close_timeout: float = 5.0,
         max_queue: int = 0,
+        shape: Shape = "ga",
     ) -> None:
         self.ordinal = next(_ordinals)
         self._outgoing: Hook[Outgoing] = chain(outgoing)
         self._incoming: Hook[ServerEvent] = _guarded(chain(incoming), on_error)
         self._close_timeout = close_timeout
-        self._inbox: Mailbox[ServerEvent] = Mailbox(max_queue)
+        self._shape = shape
+        self._inbox: Mailbox[ServerEvent | Exception] = Mailbox(max_queue)
         self._receiving = threading.Lock()
+        self._routing = threading.RLock()  # an event is routed and put, or a route added, never both at once
         self._routes = Routes()
         self._ending = Ending()
         self._link = Link(
@@ -156,7 +174,7 @@ class Session:
             TimeoutError: there was no room in time; the event will not be sent.
         """
         wanted = self._outgoing(event)
-        if wanted is not None and not self._link.send(codec.encode(wanted), timeout):
+        if wanted is not None and not self._link.send(codec.encode(wanted, shape=self._shape), timeout):
             raise self._ending.error()
 
     def receive(self, timeout: float | None = None) -> ServerEvent:
@@ -193,14 +211,27 @@ class Session:
     def intercept(self, route: Route) -> Callable[[], None]:
         """See every event the moment it arrives, on the reader thread; return True to take it out of the stream.
 
-        For what cannot wait for the consumer, such as audio. A route must be quick, and must not receive. One that
-        raises is logged, and the event stays in the stream. Gives a function that removes the route again.
+        For what cannot wait for the consumer, such as audio. What has arrived and was not received yet is seen first,
+        at once. A route must be quick, and must not receive. One that raises is logged, and the event stays in the
+        stream. Gives a function that removes the route again.
         """
-        return self._routes.add(route)
+        with self._routing:
+            self._inbox.sift(lambda event: isinstance(event, Exception) or not ask(route, event))
+            return self._routes.add(route)
 
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called once the session has ended: on the reader thread, or at once if it has already."""
-        self._ending.then(callback)
+    def report(self, error: Exception) -> None:
+        """Raise ``error`` from ``receive``, at its place in the stream: for what fails beside the session.
+
+        The session goes on. So a consumer that waits for events hears of a microphone that was unplugged.
+        """
+        self._inbox.put(error)
+
+    def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback`` called once the session has ended: on the reader thread, or at once if it has already.
+
+        Gives a function that calls that off.
+        """
+        return self._ending.then(callback)
 
     def close(self) -> None:
         """End the session: what was sent before goes out first. Idempotent, from any thread.
@@ -214,21 +245,35 @@ class Session:
         while True:
             left = None if deadline is None else max(0.0, deadline - monotonic())
             try:
-                event = self._incoming(self._inbox.get(left))
+                arrived = self._inbox.get(left)
             except MailboxEnded:
                 end = self._ending.error()
                 raise end from end.__cause__
+            if isinstance(arrived, Exception):
+                raise arrived
+            event = self._incoming(arrived)
             if event is not None:
                 return event
 
     def _deliver(self, data: bytes) -> None:
-        event = codec.decode(data)
-        if not self._routes.take(event):
-            self._inbox.put(event)
+        event = codec.decode(data, shape=self._shape)
+        with self._routing:
+            if self._routes.take(event):
+                return
+            if not self._inbox.bounded:
+                self._inbox.put(event)
+                return
+        self._inbox.put(event)  # may block, so it must not keep others from adding a route
 
     def _ended(self, end: ConnectionClosed) -> None:
         self._ending.set(end)
         self._inbox.end()
+
+
+def _check_above_zero(**seconds: float | None) -> None:
+    for name, value in seconds.items():
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} must be above zero, not {value}")
 
 
 def _guarded(hook: Hook[ServerEvent], on_error: Callable[[Exception], ServerEvent | None] | None) -> Hook[ServerEvent]:

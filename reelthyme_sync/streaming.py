@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from .audio.devices import Microphone, Speaker
 from .audio.player import PlaybackStats, Player
@@ -17,10 +17,12 @@ from .events import (
     ConversationItemTruncate,
     InputAudioBufferAppend,
     InputAudioBufferSpeechStarted,
+    ResponseDone,
     ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
     ServerEvent,
 )
-from .pcm import BYTES_PER_SAMPLE, decode_base64, encode_base64
+from .pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, decode_base64, encode_base64, ms_to_samples
 from .playback import AudioPart, Heard
 from .session import Session
 
@@ -28,12 +30,17 @@ log = logging.getLogger("reelthyme_sync")
 
 DEFAULT_INTERVAL_MS: Final = 100
 
+SEND_WITHIN: Final = 5.0
+"""Seconds that a chunk may wait for room when the session has a ``max_queue``: a network that is slower is too slow."""
+
+Device = TypeVar("Device", Speaker, Microphone)
+
 
 def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool = True) -> AudioStream:
     """Play the session's audio, and iterate over everything else.
 
-    Call it right after ``connect``. Audio goes from the reader straight to the audio thread: a slow consumer never
-    delays it.
+    Audio goes from the reader straight to the audio thread: a slow consumer does not delay it, unless the session has a
+    ``max_queue`` and that is full.
 
     Args:
         session: open.
@@ -42,8 +49,9 @@ def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool =
 
     Raises:
         AudioUnavailable: there is no speaker to be had.
+        ValueError: the speaker has another rate than 24 kHz.
     """
-    return AudioStream(session, speaker or _default_speaker(), barge_in=barge_in)
+    return AudioStream(session, _at_our_rate(speaker or _default_speaker()), barge_in=barge_in)
 
 
 def capture_audio(
@@ -58,29 +66,30 @@ def capture_audio(
 
     Raises:
         AudioUnavailable: there is no microphone to be had.
+        ValueError: the microphone has another rate than 24 kHz, or the interval is not above zero.
     """
-    return Capture(session, microphone or _default_microphone(), interval_ms=interval_ms)
+    if ms_to_samples(interval_ms) < 1:
+        raise ValueError(f"interval_ms must be above zero, not {interval_ms}")
+    return Capture(session, _at_our_rate(microphone or _default_microphone()), interval_ms=interval_ms)
 
 
 class AudioStream:
     """A session's events without its audio, which is being played. Iterate over it, in one thread.
 
-    A context manager: leaving it falls silent. When the session ends, what was received is played to its end first.
+    A context manager: leaving it falls silent. When the session is closed, what was received is played to its end
+    first; when it is lost, the loss comes at once. A speaker that fails comes out of the loop as ``AudioUnavailable``.
     """
 
     def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool) -> None:
         self._session = session
         self._barge_in = barge_in
-        self._half_sample = b""
-        self._player = Player(speaker, ordinal=session.ordinal)
+        self._half_sample = (AudioPart(""), b"")  # a delta may be cut anywhere
+        self._player = Player(speaker, ordinal=session.ordinal, failed=session.report)
         self._remove_route = session.intercept(self._route)
-        session.on_end(self._player.finish)
+        self._forget_end = session.on_end(self._player.finish)
 
     def __iter__(self) -> Iterator[ServerEvent]:
-        for event in self._session.events():
-            if not self._play(event):  # what came before the stream was made is played here
-                yield event
-            self._raise_failure()
+        yield from self._session.events()
         self.stop(drain=True)
 
     def __enter__(self) -> AudioStream:
@@ -118,30 +127,37 @@ class AudioStream:
             drain: play what has been received first.
         """
         self._remove_route()
+        self._forget_end()
+        self._player.finish()
         if not drain:
             self._player.flush()
-        self._player.finish()
         self._player.join()
-        if drain:
-            self._raise_failure()
 
     def _route(self, event: ServerEvent) -> bool:
-        if self._barge_in and isinstance(event, InputAudioBufferSpeechStarted):
-            self.flush()
-        return self._play(event)
+        match event:
+            case ResponseOutputAudioDelta():
+                self._play(event)
+                return True
+            case ResponseOutputAudioDone():
+                self._player.complete(AudioPart(event.item_id, event.content_index))
+            case ResponseDone():
+                self._player.complete()
+            case InputAudioBufferSpeechStarted() if self._barge_in:
+                self.flush()
+        return False
 
-    def _play(self, event: ServerEvent) -> bool:
-        if not isinstance(event, ResponseOutputAudioDelta):
-            return False
+    def _play(self, delta: ResponseOutputAudioDelta) -> None:
+        part = AudioPart(delta.item_id, delta.content_index)
         try:
-            pcm = self._half_sample + decode_base64(event.delta)
+            pcm = decode_base64(delta.delta)
         except ValueError:
-            log.warning("an audio delta of %s is no base64: dropped", event.item_id)
-            return True
-        whole = len(pcm) - len(pcm) % BYTES_PER_SAMPLE  # a delta may be cut anywhere
-        self._half_sample = pcm[whole:]
-        self._player.feed(AudioPart(event.item_id, event.content_index), pcm[:whole])
-        return True
+            log.warning("an audio delta of %s is no base64: dropped", delta.item_id)
+            return
+        if self._half_sample[0] == part:
+            pcm = self._half_sample[1] + pcm
+        whole = len(pcm) - len(pcm) % BYTES_PER_SAMPLE
+        self._half_sample = (part, pcm[whole:])
+        self._player.feed(part, pcm[:whole])
 
     def _tell_server(self, heard: Heard) -> None:
         if heard.audio_end_ms:
@@ -157,18 +173,19 @@ class AudioStream:
         with contextlib.suppress(ConnectionClosed):  # nobody is left to be told; the consumer meets the end itself
             self._session.send(event)
 
-    def _raise_failure(self) -> None:
-        if self._player.failure is not None:
-            raise self._player.failure
-
 
 class Capture:
-    """A microphone that is being sent. A context manager: leaving it stops."""
+    """A microphone that is being sent. A context manager: leaving it stops.
+
+    A microphone that fails comes out of ``session.receive`` (and so out of every loop) as ``AudioUnavailable``.
+    """
 
     def __init__(self, session: Session, microphone: Microphone, *, interval_ms: float) -> None:
         self._session = session
-        self._recorder = Recorder(microphone, interval_ms=interval_ms, emit=self._append, ordinal=session.ordinal)
-        session.on_end(self._recorder.finish)
+        self._recorder = Recorder(
+            microphone, interval_ms=interval_ms, emit=self._append, ordinal=session.ordinal, failed=self._failed
+        )
+        self._forget_end = session.on_end(self._recorder.finish)
 
     def __enter__(self) -> Capture:
         return self
@@ -179,19 +196,26 @@ class Capture:
         self.stop()
 
     def stop(self) -> None:
-        """Stop recording, send the rest, and release the microphone. Idempotent.
-
-        Raises:
-            AudioUnavailable: the microphone had failed on the way.
-        """
+        """Stop recording, send the rest, and release the microphone. Idempotent."""
+        self._forget_end()
         self._recorder.finish()
         self._recorder.join()
-        failure = self._recorder.failure
-        if failure is not None and not isinstance(failure, ConnectionClosed):
-            raise failure
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, ConnectionClosed):  # which the consumer meets by itself
+            self._session.report(error)
 
     def _append(self, chunk: bytes) -> None:
-        self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)))
+        self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)), timeout=SEND_WITHIN)
+
+
+def _at_our_rate(device: Device) -> Device:
+    if device.sample_rate != SAMPLE_RATE:
+        device.close()
+        raise ValueError(
+            f"The service speaks {SAMPLE_RATE} Hz, and this device {device.sample_rate} Hz: open it with that rate"
+        )
+    return device
 
 
 def _default_speaker() -> Speaker:

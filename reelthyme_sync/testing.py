@@ -127,6 +127,7 @@ class FakeSpeaker(OutputBuffer):
     """A speaker whose listener hears when the test says so: ``advance``."""
 
     sample_rate = SAMPLE_RATE
+    stalled_after_waits = None
 
     def __init__(self, *, capacity_ms: float = 40) -> None:
         super().__init__(ms_to_samples(capacity_ms))
@@ -166,6 +167,7 @@ class FakeMicrophone(InputBuffer):
     """A microphone that hears what the test says: ``push``."""
 
     sample_rate = SAMPLE_RATE
+    stalled_after_waits = None
 
     def __init__(self) -> None:
         super().__init__()

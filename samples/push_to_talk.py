@@ -1,14 +1,14 @@
 """Hold a conversation without turn detection: press Enter, talk, press Enter. Ctrl-D ends it.
 
-python samples/push_to_talk.py                 with your microphone and speaker
-python samples/push_to_talk.py QUESTION.wav    with a recording for the microphone, and no speaker
+python samples/push_to_talk.py [QUESTION.wav]    a recording speaks for your microphone, and there is no speaker
 """
 
 import sys
 from contextlib import suppress
-from threading import Event, Thread
+from queue import Queue
+from threading import Thread
 
-from reelthyme_sync import capture_audio, connect, events, stream
+from reelthyme_sync import RealtimeError, capture_audio, connect, events, stream
 from reelthyme_sync.audio.software import SoftwareMicrophone, SoftwareSpeaker
 from reelthyme_sync.audio.wav import read_wav
 from reelthyme_sync.fallback import openai_or_local
@@ -17,7 +17,9 @@ NO_TURN_DETECTION = events.AudioConfig(input=events.AudioInput(turn_detection=No
 
 
 def talk(session, conversation) -> None:
-    conversation.flush()  # whoever presses wants to be heard
+    input("Press Enter and talk. ")
+    session.send(events.ResponseCancel())  # whoever presses wants to be heard
+    conversation.flush()
     with capture_audio(session):
         input("Press Enter when you are done. ")
 
@@ -28,31 +30,29 @@ def say(session, recording: str) -> None:
         microphone.wait_said()
 
 
-def print_answers(conversation, answered: Event) -> None:
-    for event in conversation:
-        match event:
-            case events.ResponseOutputAudioTranscriptDone(transcript=text):
-                print("\nassistant:", text)
-            case events.ResponseDone():
-                answered.set()
+def print_answers(conversation, answers: Queue) -> None:
+    with suppress(RealtimeError):
+        for event in conversation:
+            match event:
+                case events.ResponseOutputAudioTranscriptDone(transcript=text):
+                    print("\nassistant:", text)
+                case events.ResponseDone():
+                    answers.put(event)
+    answers.put(None)  # the session has ended
 
 
 def main(recording: str | None = None) -> None:
+    answers: Queue = Queue()
     with openai_or_local() as endpoint, connect(endpoint=endpoint) as session:
         session.send(events.SessionUpdate(session=events.RealtimeSession(audio=NO_TURN_DETECTION)))
-        answered = Event()
         with stream(session, speaker=SoftwareSpeaker() if recording else None) as conversation:
-            Thread(target=print_answers, args=(conversation, answered), daemon=True).start()
-            while not answered.is_set() or not recording:
-                if recording:
-                    say(session, recording)
-                else:
-                    input("Press Enter and talk. ")
-                    talk(session, conversation)
+            Thread(target=print_answers, args=(conversation, answers), daemon=True).start()
+            while not session.closed:
+                say(session, recording) if recording else talk(session, conversation)
                 session.send(events.InputAudioBufferCommit())
                 session.send(events.ResponseCreate())
-                if recording:
-                    answered.wait()
+                if recording and answers.get():
+                    return
 
 
 if __name__ == "__main__":

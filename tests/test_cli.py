@@ -59,6 +59,17 @@ class TestArguments:
         assert caught.value.code == 2
         assert "usage: reelthyme" in capsys.readouterr().err
 
+    def test_a_recording_is_not_written_over(self, capsys, tmp_path):
+        path = tmp_path / "a.wav"
+        path.write_bytes(b"precious")
+        assert cli.main(["talk", "--input", str(path), "--output", str(tmp_path / "." / "a.wav")]) == 1
+        assert path.read_bytes() == b"precious"
+        assert "--output" in capsys.readouterr().err
+
+    def test_a_port_that_is_none_is_one_line(self, capsys):
+        assert cli.main(["serve", "--port", "99999"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
     def test_an_error_is_one_line(self, capsys, tmp_path):
         assert cli.main(["talk", "--url", "ws://127.0.0.1:9", "--input", str(tmp_path / "none.wav")]) == 1
         error = capsys.readouterr().err

@@ -55,7 +55,9 @@ def test_a_relay_keeps_the_query_it_has():
     )
 
 
-@pytest.mark.parametrize("url", ["http://relay.test/", "relay.test/v1", "wss://", ""])
+@pytest.mark.parametrize(
+    "url", ["http://relay.test/", "relay.test/v1", "wss://", "", "ws://a.test:99999/", "ws://a.test:b/"]
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValueError, match="ws://"):
         endpoints.relay(url)
@@ -65,6 +67,29 @@ def test_the_key_is_never_shown():
     endpoint = endpoints.openai(api_key=KEY)
     assert KEY not in repr(endpoint)
     assert KEY not in endpoint.url
+
+
+def test_a_key_from_a_file_may_end_with_its_line(monkeypatch):
+    assert endpoints.openai(api_key=f"{KEY}\n").headers == {"Authorization": f"Bearer {KEY}"}
+    with pytest.raises(ValueError, match="line break") as caught:
+        Endpoint("ws://a.test/", {"Authorization": f"Bearer {KEY}\r\nX: y"})
+    assert KEY not in str(caught.value)
+
+
+def test_a_call_is_followed_whatever_the_url_says():
+    assert endpoints.relay("wss://a.test/?model=m&x=1", call_id="rtc_1").url == "wss://a.test/?x=1&call_id=rtc_1"
+
+
+def test_a_header_that_is_given_wins_however_it_is_written():
+    assert Endpoint("ws://a.test/", {"Authorization": "a"}).with_headers({"authorization": "b"}).headers == {
+        "authorization": "b"
+    }
+
+
+@pytest.mark.parametrize("name", ["open_timeout", "ping_interval", "idle_timeout", "close_timeout"])
+def test_a_time_that_cannot_be_meant_is_refused_before_anything_connects(name):
+    with pytest.raises(ValueError, match=f"{name} must be above zero"):
+        connect(url="ws://127.0.0.1:9/", **{name: 0})
 
 
 def test_more_headers():

@@ -80,6 +80,22 @@ def test_lifting_the_bound_lets_a_waiting_put_go_on():
     assert all(box.put(number, timeout=0) for number in range(100))
 
 
+def test_sifting_takes_out_in_order_and_makes_room():
+    box: Mailbox[int] = Mailbox(4)
+    for number in range(4):
+        box.put(number)
+    asked: list[int] = []
+    box.sift(lambda number: bool(asked.append(number)) or number % 2 == 0)
+    assert asked == [0, 1, 2, 3]
+    assert box.put(5, timeout=0)
+    assert box.put(6, timeout=0)
+    box.end()
+    box.sift(lambda number: number != 5)
+    assert [box.get(timeout=0) for _ in range(3)] == [0, 2, 6]
+    with pytest.raises(MailboxEnded):
+        box.get(timeout=0)
+
+
 def test_every_item_goes_to_exactly_one_of_many_threads():
     box: Mailbox[int] = Mailbox(3)
     got: list[int] = []

@@ -21,8 +21,17 @@ def test_a_cut_in_the_middle_tells_what_was_heard():
 def test_nothing_is_cut_when_all_was_heard():
     ledger = PlaybackLedger(RATE)
     ledger.receive(FIRST, ms(100))
+    ledger.complete(FIRST)
     ledger.hear(ms(100))
     assert ledger.cut() == []
+
+
+def test_a_part_that_is_still_growing_is_cut_although_all_of_it_was_heard():
+    ledger = PlaybackLedger(RATE)
+    ledger.receive(FIRST, ms(100))
+    ledger.hear(ms(100))
+    assert [heard.audio_end_ms for heard in ledger.cut()] == [100]
+    assert not ledger.receive(FIRST, ms(100))
 
 
 def test_items_that_wait_are_cut_unheard():

@@ -23,7 +23,7 @@ def speaker():
 
 @pytest.fixture
 def player(speaker):
-    player = Player(speaker, ordinal=0)
+    player = Player(speaker, ordinal=0, failed=print)
     yield player
     player.flush()
     player.finish()
@@ -73,7 +73,7 @@ def test_a_flush_of_nothing(player):
 
 
 def test_finish_plays_to_the_end_and_releases_the_speaker(speaker):
-    player = Player(speaker, ordinal=0)
+    player = Player(speaker, ordinal=0, failed=print)
     player.feed(FIRST, sound(LOUD, 100))
     player.finish()
     played = b""
@@ -84,7 +84,7 @@ def test_finish_plays_to_the_end_and_releases_the_speaker(speaker):
 
 
 def test_a_flush_cuts_a_drain_short(speaker):
-    player = Player(speaker, ordinal=0)
+    player = Player(speaker, ordinal=0, failed=print)
     player.feed(FIRST, sound(LOUD, 1000))
     player.finish()
     player.flush()
@@ -93,17 +93,18 @@ def test_a_flush_cuts_a_drain_short(speaker):
 
 
 def test_a_speaker_that_fails_is_closed_and_remembered(speaker, caplog):
-    player = Player(speaker, ordinal=0)
+    failures: list[Exception] = []
+    player = Player(speaker, ordinal=0, failed=failures.append)
     speaker.fail(AudioUnavailable("unplugged"))
     player.feed(FIRST, sound(LOUD, 1000))
     player.join()
-    assert isinstance(player.failure, AudioUnavailable)
+    assert [type(failure) for failure in failures] == [AudioUnavailable]
     assert speaker.closed.is_set()
     assert "unplugged" in caplog.text
 
 
 def test_flushes_under_fire_never_claim_more_than_was_received(speaker):
-    player = Player(speaker, ordinal=0)
+    player = Player(speaker, ordinal=0, failed=print)
     stop = threading.Event()
 
     def device() -> None:

@@ -11,9 +11,14 @@ def microphone():
     return FakeMicrophone()
 
 
-def test_chunks_are_exactly_the_interval_long_and_stop_gives_the_rest(microphone):
+@pytest.fixture
+def failures() -> list[Exception]:
+    return []
+
+
+def test_chunks_are_exactly_the_interval_long_and_stop_gives_the_rest(microphone, failures):
     chunks: list[bytes] = []
-    recorder = Recorder(microphone, interval_ms=100, emit=chunks.append, ordinal=0)
+    recorder = Recorder(microphone, interval_ms=100, emit=chunks.append, ordinal=0, failed=failures.append)
     recorded = bytes(range(256)) * 60
     for start in range(0, len(recorded), 480):
         microphone.push(recorded[start : start + 480])
@@ -25,23 +30,23 @@ def test_chunks_are_exactly_the_interval_long_and_stop_gives_the_rest(microphone
     assert microphone.closed.is_set()
 
 
-def test_a_microphone_that_fails_is_closed_and_remembered(microphone):
+def test_a_microphone_that_fails_is_closed_and_remembered(microphone, failures):
     chunks: list[bytes] = []
-    recorder = Recorder(microphone, interval_ms=10, emit=chunks.append, ordinal=0)
+    recorder = Recorder(microphone, interval_ms=10, emit=chunks.append, ordinal=0, failed=failures.append)
     microphone.push(b"\1\1" * 240)
     microphone.fail(AudioUnavailable("unplugged"))
     recorder.join()
     assert chunks == [b"\1\1" * 240]
-    assert isinstance(recorder.failure, AudioUnavailable)
+    assert [type(failure) for failure in failures] == [AudioUnavailable]
     assert microphone.closed.is_set()
 
 
-def test_a_receiver_that_fails_ends_the_recording(microphone):
+def test_a_receiver_that_fails_ends_the_recording(microphone, failures):
     def refuse(chunk: bytes) -> None:
         raise ConnectionError("gone")
 
-    recorder = Recorder(microphone, interval_ms=10, emit=refuse, ordinal=0)
+    recorder = Recorder(microphone, interval_ms=10, emit=refuse, ordinal=0, failed=failures.append)
     microphone.push(b"\1\1" * 240)
     recorder.join()
-    assert isinstance(recorder.failure, ConnectionError)
+    assert [type(failure) for failure in failures] == [ConnectionError]
     assert microphone.closed.is_set()

@@ -3,7 +3,13 @@ import threading
 import pytest
 
 from reelthyme_sync import ConcurrentReceive, ConnectionClosed, ConnectionLost, InvalidEvent, ProtocolError, Session
-from reelthyme_sync.events import ResponseCreate, ResponseOutputTextDelta, UnknownEvent
+from reelthyme_sync.events import (
+    RealtimeSession,
+    ResponseCreate,
+    ResponseOutputTextDelta,
+    SessionUpdate,
+    UnknownEvent,
+)
 from reelthyme_sync.testing import PATIENCE, ScriptedTransport
 
 
@@ -308,6 +314,53 @@ def test_a_silent_session_asks_for_a_sign_of_life():
     transport = ScriptedTransport()
     with Session(transport, ping_interval=0.01):
         transport.wait_pings(3)
+
+
+def test_a_session_that_sends_all_the_time_asks_for_one_too():
+    transport = ScriptedTransport()
+    with Session(transport, ping_interval=0.01) as session:
+        enough = background(lambda: transport.wait_pings(3))
+        while enough.is_alive():
+            session.send({"type": "input_audio_buffer.clear"})
+        assert transport.pings >= 3
+
+
+def test_a_close_from_a_route_has_a_deadline_too():
+    transport = ScriptedTransport(answers_close=False)
+    session = Session(transport, close_timeout=0.2)
+    session.intercept(lambda event: bool(session.close()))
+    transport.push(delta("a"))
+    assert [event.delta for event in session.events()] == ["a"]
+    assert transport.released
+
+
+def test_whatever_breaks_the_writer_is_the_cause_of_the_end():
+    class Broken(ScriptedTransport):
+        def send(self, data):
+            raise KeyError("surprise")
+
+    with Session(Broken()) as session:
+        session.send({"type": "response.create"})
+        with pytest.raises(ConnectionLost, match="surprise") as caught:
+            session.receive(timeout=PATIENCE)
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_what_fails_beside_the_session_is_raised_at_its_place(transport):
+    with Session(transport) as session:
+        session.report(OSError("unplugged"))
+        transport.push(delta("a"))
+        with pytest.raises(OSError, match="unplugged"):
+            session.receive(timeout=PATIENCE)
+        assert session.receive(timeout=PATIENCE) == delta("a")
+
+
+def test_a_server_with_the_words_of_the_beta(transport):
+    with Session(transport, shape="beta") as session:
+        session.send(SessionUpdate(session=RealtimeSession(output_modalities=["text"])))
+        transport.push({"type": "response.text.delta", "delta": "a"})
+        assert session.receive(timeout=PATIENCE) == delta("a")
+    assert transport.sent[0]["session"]["modalities"] == ["text"]
 
 
 def test_a_writer_that_fails_ends_the_session_with_its_reason():

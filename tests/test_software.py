@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from reelthyme_sync import AudioUnavailable
 from reelthyme_sync.audio.clock import SoftwareClock
 from reelthyme_sync.audio.software import SoftwareMicrophone, SoftwareSpeaker
 from reelthyme_sync.pcm import ms_to_bytes
@@ -74,6 +75,18 @@ def test_devices_that_share_a_clock_are_in_step(clock):
     speaker.close()
     microphone.close()
     assert abs(len(left) - len(right)) <= ms_to_bytes(20)
+
+
+def test_a_tap_that_fails_fails_its_device_and_not_the_clock(clock):
+    speaker = SoftwareSpeaker(clock=clock, tap=lambda block: 1 / 0)
+    microphone = SoftwareMicrophone(sound(10), clock=clock)
+    with pytest.raises(AudioUnavailable, match="ZeroDivisionError"):
+        while True:
+            speaker.wait_writable()
+            speaker.write(sound(10))
+    assert microphone.read()
+    speaker.close()
+    microphone.close()
 
 
 def test_the_clock_stops_with_its_last_device_and_starts_again(clock):

@@ -2,10 +2,11 @@ import threading
 
 import pytest
 
-from reelthyme_sync import AudioUnavailable, ConnectionLost, Session, capture_audio, stream
+from reelthyme_sync import AudioUnavailable, ConnectionLost, InvalidEvent, Session, capture_audio, stream
 from reelthyme_sync.events import (
     InputAudioBufferSpeechStarted,
     ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
     ResponseOutputAudioTranscriptDelta,
 )
 from reelthyme_sync.pcm import decode_base64, encode_base64, ms_to_bytes, silence
@@ -120,13 +121,59 @@ def test_flush_by_hand(transport, session, speaker):
         assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
 
 
-def test_what_came_before_the_stream_is_played_too(transport, session, speaker):
-    routed = threading.Event()
-    transport.push(audio(sound(20)), WORD)
-    session.intercept(lambda event: bool(routed.set()) if event == WORD else False)
+def test_what_came_before_the_stream_is_played_first(transport, session, speaker):
+    arrived = threading.Event()
+    session.intercept(lambda event: bool(arrived.set()) if event == WORD else False)
+    transport.push(audio(b"\1\1" * 240), WORD)
+    assert arrived.wait(PATIENCE)
     with stream(session, speaker=speaker) as events:
+        transport.push(audio(b"\2\2" * 240))
         assert next(iter(events)) == WORD
         speaker.wait_waiting(20)
+        assert speaker.advance(20) == b"\1\1" * 240 + b"\2\2" * 240
+
+
+def test_half_a_sample_of_one_item_stays_out_of_the_next(transport, session, speaker):
+    with stream(session, speaker=speaker):
+        transport.push(audio(b"\1\1\1"), audio(b"\2\2" * 240, "item_2"))
+        speaker.wait_waiting(10)
+        assert speaker.advance(11).rstrip(b"\0") == b"\1\1" + b"\2\2" * 240
+
+
+def test_a_reply_that_is_waited_for_is_cut_too(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(audio(sound(20)))
+        speaker.wait_waiting(20)
+        speaker.advance(40)
+        heard = events.flush()
+        assert heard is not None
+        assert (heard.audio_end_ms, heard.received_ms) == (20, 20)
+        transport.push(audio(sound(20)), audio(sound(10), "item_2"))
+        speaker.wait_waiting(10)
+        assert speaker.advance(20) == sound(10) + silence(10)
+
+
+def test_a_reply_that_is_complete_and_heard_is_not_cut(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(audio(sound(20)), ResponseOutputAudioDone(item_id="item_1"), WORD)
+        assert isinstance(next(iter(events)), ResponseOutputAudioDone)
+        speaker.wait_waiting(20)
+        speaker.advance(40)
+        assert events.flush() is None
+
+
+@pytest.mark.parametrize("open_it", [stream, capture_audio])
+def test_a_device_of_another_rate_is_refused_and_closed(session, speaker, open_it):
+    device = speaker if open_it is stream else FakeMicrophone()
+    device.sample_rate = 48_000
+    with pytest.raises(ValueError, match="24000 Hz"):
+        open_it(session, **{"speaker" if open_it is stream else "microphone": device})
+    assert device.closed.is_set()
+
+
+def test_an_interval_of_nothing_is_refused(session):
+    with pytest.raises(ValueError, match="interval_ms"):
+        capture_audio(session, interval_ms=0, microphone=FakeMicrophone())
 
 
 def test_when_the_session_ends_the_rest_is_played(transport, session, speaker):
@@ -168,8 +215,6 @@ def test_a_speaker_that_fails_comes_out_of_the_loop(transport, session, speaker)
     with pytest.raises(AudioUnavailable, match="unplugged"), stream(session, speaker=speaker) as events:
         speaker.fail(AudioUnavailable("unplugged"))
         transport.push(audio(sound(1000)))
-        assert speaker.closed.wait(PATIENCE)
-        transport.push(WORD, WORD)
         list(events)
 
 
@@ -194,10 +239,22 @@ def test_capture_ends_with_the_session(transport, session):
     capture.stop()
 
 
-def test_a_microphone_that_fails_is_told_at_stop(session):
+def test_a_microphone_that_fails_comes_out_of_the_loop_and_the_session_goes_on(transport, session):
     microphone = FakeMicrophone()
-    capture = capture_audio(session, microphone=microphone)
-    microphone.fail(AudioUnavailable("unplugged"))
-    assert microphone.closed.wait(PATIENCE)
-    with pytest.raises(AudioUnavailable, match="unplugged"):
-        capture.stop()
+    with capture_audio(session, microphone=microphone):
+        microphone.fail(AudioUnavailable("unplugged"))
+        with pytest.raises(AudioUnavailable, match="unplugged"):
+            session.receive(timeout=PATIENCE)
+        transport.push(WORD)
+        assert session.receive(timeout=PATIENCE) == WORD
+
+
+def test_a_hook_that_refuses_the_sound_comes_out_of_the_loop(transport):
+    def refuse(event):
+        raise InvalidEvent("no sound, please")
+
+    microphone = FakeMicrophone()
+    with Session(transport, outgoing=refuse) as session, capture_audio(session, microphone=microphone):
+        microphone.push(sound(200))
+        with pytest.raises(InvalidEvent, match="no sound"):
+            session.receive(timeout=PATIENCE)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reelthyme_sync import AudioUnavailable
-from reelthyme_sync.audio.wav import read_wav
+from reelthyme_sync.audio.wav import read_wav, without_silent_end
 
 RATE = 24_000
 
@@ -57,6 +57,24 @@ def test_no_wav_file(tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(AudioUnavailable, match="ffmpeg"):
         read_wav(tmp_path / "a.wav")
+
+
+def test_a_folder_is_no_matter_for_ffmpeg(tmp_path):
+    with pytest.raises(AudioUnavailable, match="cannot be read"):
+        read_wav(tmp_path)
+
+
+def test_a_stereo_file_that_was_cut_off(tmp_path):
+    path = write(tmp_path / "a.wav", sine(RATE), rate=RATE, width=2, channels=2)
+    whole = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(whole[:-3])
+    assert len(read_wav(path)) == 2 * (RATE // 2 - 1)
+
+
+def test_silence_at_the_end_is_left_out():
+    loud, quiet = b"\x00\x20" * RATE, b"\x10\x00" * RATE
+    assert len(without_silent_end(loud + 3 * quiet)) == 2 * (RATE + RATE // 5) - 2
+    assert without_silent_end(quiet) == b""
 
 
 def test_a_wav_file_that_is_not_pcm(tmp_path):

@@ -5,6 +5,7 @@ import json
 import selectors
 import socket
 import ssl
+import struct
 import threading
 from time import monotonic
 
@@ -193,6 +194,52 @@ class TestEnding:
             for _ in range(12):  # twice the idle timeout
                 assert pings.acquire(timeout=PATIENCE)
             assert not session.closed
+
+    def test_a_quiet_server_is_kept_while_we_talk_to_it(self):
+        """A microphone is sent all the time, and a server with nothing to say says nothing: only pings tell."""
+        pings = threading.Semaphore(0)
+
+        def behave(far):
+            far.handshake()
+            for opcode, payload in iter(far.read, (-1, b"")):
+                if opcode == 9:
+                    far.send(frame(payload, 10))
+                    pings.release()
+
+        with peer(behave) as url, connect(url=url, idle_timeout=0.3, close_timeout=0.2) as session:
+            answered = 0
+            while answered < 8:  # nearly three times the idle timeout
+                session.send({"type": "input_audio_buffer.append", "audio": ""})
+                answered += pings.acquire(timeout=0.01)
+            assert not session.closed
+
+    def test_the_reason_of_a_close_survives_a_reset(self):
+        def behave(far):
+            far.handshake()
+            far.read()
+            far.send(close_frame(1008, "no"))
+            far.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # with sound unread
+
+        with peer(behave) as url, connect(url=url) as session:
+            session.send({"type": "input_audio_buffer.clear"})
+            with pytest.raises(ConnectionLost) as caught:
+                session.receive(timeout=PATIENCE)
+        assert (caught.value.code, caught.value.reason) in [(1008, "no"), (None, "")]  # a reset may overtake it
+
+    def test_a_reader_does_not_wait_for_a_writer_that_is_stuck(self):
+        received = threading.Event()
+
+        def behave(far):
+            far.handshake()
+            for _ in range(3):
+                far.send(frame(b"are you there", 9) + frame(hello()))
+            received.wait(PATIENCE)
+
+        with peer(behave) as url, connect(url=url, close_timeout=0.3) as session:
+            for _ in range(40):
+                session.send({"type": "input_audio_buffer.append", "audio": "A" * 1_000_000})
+            assert [session.receive(timeout=PATIENCE).delta for _ in range(3)] == ["hello"] * 3
+            received.set()
 
     def test_close_with_a_mute_peer(self):
         def behave(far):

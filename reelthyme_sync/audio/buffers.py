@@ -28,6 +28,9 @@ WAIT = 1.0
 class _Buffer:
     """What both directions share: a device that calls, and must be noticed when it no longer does."""
 
+    stalled_after_waits: int | None = STALLED_AFTER_WAITS
+    """None: this device may take its time."""
+
     def __init__(self, device: str) -> None:
         self._device = device
         self._changed = threading.Condition()
@@ -43,7 +46,10 @@ class _Buffer:
         """Call with the lock held. Every callback is a change."""
         if self._failure is not None:
             raise self._failure
-        for _ in range(STALLED_AFTER_WAITS):
+        if self.stalled_after_waits is None:
+            self._changed.wait()
+            return
+        for _ in range(self.stalled_after_waits):
             if self._changed.wait(WAIT):
                 return
         raise AudioUnavailable(f"The {self._device} has stopped: was it unplugged? Open it, or another one, again.")

@@ -29,34 +29,33 @@ class SoftwareClock:
     def __init__(self) -> None:
         self._changing = threading.Lock()
         self._ticks: tuple[Tick, ...] = ()
-        self._stop = threading.Event()
-        self._worker: Worker | None = None
+        self._running: tuple[Worker, threading.Event] | None = None
 
     def attach(self, tick: Tick) -> None:
         """Call ``tick`` from now on."""
         with self._changing:
             self._ticks = (*self._ticks, tick)
-            if self._worker is None:
-                self._stop.clear()
-                self._worker = Worker(f"reelthyme-clock-{next(_ordinals)}", self._run, _ended)
-                self._worker.start()
+            if self._running is None:
+                stop = threading.Event()  # one for each thread: an old one may not have seen its own yet
+                worker = Worker(f"reelthyme-clock-{next(_ordinals)}", lambda: self._run(stop), _ended)
+                self._running = (worker, stop)
+                worker.start()
 
     def detach(self, tick: Tick) -> None:
         """Call it no more. The last one out stops the clock. Idempotent."""
         with self._changing:
             self._ticks = tuple(other for other in self._ticks if other != tick)
-            worker = self._worker
-            if self._ticks or worker is None:
+            if self._ticks or self._running is None:
                 return
-            self._worker = None
-            self._stop.set()
+            (worker, stop), self._running = self._running, None
+        stop.set()
         worker.join()
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event) -> None:
         started = monotonic()
         for count in itertools.count(1):
             due = started + count * BLOCK / SAMPLE_RATE
-            if self._stop.wait(max(0.0, due - monotonic())):
+            if stop.wait(max(0.0, due - monotonic())):
                 return
             for tick in self._ticks:
                 tick(BLOCK)

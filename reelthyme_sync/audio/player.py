@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -43,16 +44,18 @@ class Player:
     Args:
         speaker: open; belongs to the player from now on, which also closes it.
         ordinal: the N.
+        failed: told, on the audio thread, what ended the playing before its time.
     """
 
-    def __init__(self, speaker: Speaker, *, ordinal: int) -> None:
+    def __init__(self, speaker: Speaker, *, ordinal: int, failed: Callable[[Exception], None]) -> None:
         self._speaker = speaker
         self._ledger = PlaybackLedger(speaker.sample_rate)
         self._chunks: queue.Queue[tuple[int, bytes] | None] = queue.Queue()
         self._era = 0
         self._deciding = threading.Lock()  # era and ledger change together; never held while waiting for the device
         self._slice = ms_to_bytes(SLICE_MS, speaker.sample_rate)
-        self.failure: BaseException | None = None
+        self._failed = failed
+        self._finished = False
         self._worker = Worker(f"reelthyme-audio-{ordinal}", self._run, self._ended)
         self._worker.start()
 
@@ -64,10 +67,18 @@ class Player:
             return PlaybackStats(heard_ms=self._ledger.heard_ms(), queued_ms=self._ledger.unheard_ms())
 
     def feed(self, part: AudioPart, pcm: bytes) -> None:
-        """Play ``pcm`` (whole samples) after all that was fed before. Does not block. Dropped if its item was cut."""
+        """Play ``pcm`` (whole samples) after all that was fed before. Does not block.
+
+        Dropped if its item was cut, and after ``finish``.
+        """
         with self._deciding:
-            if self._ledger.receive(part, len(pcm) // BYTES_PER_SAMPLE):
+            if pcm and not self._finished and self._ledger.receive(part, len(pcm) // BYTES_PER_SAMPLE):
                 self._chunks.put((self._era, pcm))
+
+    def complete(self, part: AudioPart | None = None) -> None:
+        """No more of the part will be fed; without one, of none. A part that is not complete can always be cut."""
+        with self._deciding:
+            self._ledger.complete(part)
 
     def flush(self) -> list[Heard]:
         """Be silent now, and tell what was cut short; the part that was sounding first. Later items play normally."""
@@ -83,8 +94,10 @@ class Player:
             return self._ledger.received_ms(item_id, content_index)
 
     def finish(self) -> None:
-        """Play what was fed, and no more; then release the speaker. Does not wait."""
-        self._chunks.put(None)
+        """Play what was fed, and no more; then release the speaker. Does not wait. Idempotent."""
+        with self._deciding:
+            self._finished = True
+            self._chunks.put(None)
 
     def join(self) -> None:
         """Wait until the speaker has been released, after ``finish``. Bounded: a device that stalls counts as gone."""
@@ -107,6 +120,7 @@ class Player:
                 self._speaker.write(pcm[start : start + self._slice])
 
     def _ended(self, failure: BaseException | None) -> None:
-        self.failure = failure
-        if failure is not None:
+        if isinstance(failure, Exception):
             log.error("playback ended: %s", failure)
+            self.finish()
+            self._failed(failure)

@@ -23,15 +23,22 @@ class Recorder:
         interval_ms: the length of every chunk but the last.
         emit: gets each chunk, on the capture thread. An exception of it ends the recording.
         ordinal: the N.
+        failed: told, on the capture thread, what ended the recording before its time.
     """
 
     def __init__(
-        self, microphone: Microphone, *, interval_ms: float, emit: Callable[[bytes], None], ordinal: int
+        self,
+        microphone: Microphone,
+        *,
+        interval_ms: float,
+        emit: Callable[[bytes], None],
+        ordinal: int,
+        failed: Callable[[Exception], None],
     ) -> None:
         self._microphone = microphone
         self._chunker = Chunker(ms_to_samples(interval_ms, microphone.sample_rate))
         self._emit = emit
-        self.failure: BaseException | None = None
+        self._failed = failed
         self._worker = Worker(f"reelthyme-capture-{ordinal}", self._run, self._ended)
         self._worker.start()
 
@@ -54,4 +61,6 @@ class Recorder:
             self._microphone.close()
 
     def _ended(self, failure: BaseException | None) -> None:
-        self.failure = failure
+        if isinstance(failure, Exception):
+            log.info("recording ended: %s", failure)
+            self._failed(failure)

@@ -64,11 +64,15 @@ class StereoRecording:
         """Write what is left. Idempotent; what comes after is ignored."""
         with self._writing:
             file, self._file = self._file, None
-            if file is not None:
+            if file is None:
+                return
+            try:
                 self._level(0)
                 self._write(file)
                 file.close()
                 self._disk.close()
+            except OSError as error:  # the disk is full
+                raise AudioUnavailable(f"Cannot write {self._disk.name}: {error.strerror}") from error
 
     def _add(self, side: int, block: bytes) -> None:
         with self._writing:

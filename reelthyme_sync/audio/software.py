@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from ..errors import AudioUnavailable
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE
 from .buffers import InputBuffer, OutputBuffer, Tap
 from .clock import BLOCK, SoftwareClock
@@ -45,7 +46,10 @@ class SoftwareSpeaker:
         self._clock.detach(self._tick)
 
     def _tick(self, samples: int) -> None:
-        self._buffer.pull(samples)
+        try:
+            self._buffer.pull(samples)
+        except Exception as error:  # of a tap; the clock, which others share, goes on
+            self._buffer.fail(AudioUnavailable(f"The speaker's tap failed: {error!r}"))
 
 
 class SoftwareMicrophone:
@@ -93,4 +97,7 @@ class SoftwareMicrophone:
             block = bytes(self._sound[:size])
             del self._sound[:size]
             self._changed.notify_all()
-        self._buffer.push(block.ljust(size, b"\0"))
+        try:
+            self._buffer.push(block.ljust(size, b"\0"))
+        except Exception as error:  # of a tap; the clock, which others share, goes on
+            self._buffer.fail(AudioUnavailable(f"The microphone's tap failed: {error!r}"))

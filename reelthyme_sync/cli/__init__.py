@@ -19,6 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name != "rich":
+            raise
+        print('reelthyme: the command needs more than the library: pip install "reelthyme_sync[all]"', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except RealtimeError as error:

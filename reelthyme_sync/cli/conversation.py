@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -17,6 +17,9 @@ from ..session import Session, connect
 from ..streaming import AudioStream, capture_audio, stream
 from .toolbox import Toolbox
 from .transcript import Transcript
+
+CLOSE_WITHIN: Final = 1.5
+"""Seconds: Ctrl-C is to be over in two."""
 
 Director: TypeAlias = Callable[[ServerEvent, AudioStream], bool]
 """Sees every event, may make the user speak, and tells whether the conversation is over."""
@@ -51,7 +54,7 @@ class Conversation:
             RealtimeError: it was not over by the limit, or the server ended it.
         """
         with (
-            connect(endpoint=endpoint) as session,
+            connect(endpoint=endpoint, close_timeout=CLOSE_WITHIN) as session,
             _limited(session, self.limit),
             stream(session, speaker=self.speaker) as events,
             capture_audio(session, microphone=self.microphone),
@@ -64,9 +67,7 @@ class Conversation:
                 if self.director(event, events):
                     events.stop(drain=True)
                     return
-        raise RealtimeError(
-            "The conversation ended before it was over: did the server hear and understand the questions?"
-        )
+        raise RealtimeError("The conversation ended too early: did the server hear and understand what was said?")
 
     def _note_cut(self, event: ServerEvent, events: AudioStream) -> None:
         if isinstance(event, ConversationItemTruncated):

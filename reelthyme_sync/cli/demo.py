@@ -57,7 +57,7 @@ def _live(console: Console, sound: Sound) -> Conversation:
 
 
 def _recorded(console: Console, sound: Sound) -> Conversation:
-    console.print("No sound card here: recorded questions are asked instead of yours.\n")
+    console.print("No microphone is listening: recorded questions are asked instead of yours.\n")
     questions = _questions()
     microphone, speaker = sound.software_microphone(), sound.software_speaker()
     transcript = Transcript(console)  # its clock starts with the recording's

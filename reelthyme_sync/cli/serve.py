@@ -18,7 +18,7 @@ def serve(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server = local_server.serve(host=arguments.host, port=arguments.port, script=arguments.script)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise RealtimeError(f"The local server cannot start: {error}") from error
     with server:
         console.print(f"Serving the realtime protocol at {server.url}", highlight=False)

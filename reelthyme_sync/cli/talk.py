@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Final
 
 from rich.console import Console
 
-from ..audio.wav import read_wav
+from ..audio.wav import read_wav, without_silent_end
 from ..errors import AudioUnavailable
 from ..pcm import bytes_to_ms
 from .conversation import Conversation
@@ -24,11 +25,16 @@ ANSWER_LIMIT: Final = 120.0
 def talk(arguments: argparse.Namespace) -> int:
     """Hold the conversation that the arguments describe."""
     console = Console()
+    words = _words(arguments) if arguments.input else None  # before the output is opened, which wipes it
     with partner(arguments, console) as endpoint, Sound(arguments.output) as sound:
-        conversation = _recorded(arguments, console, sound) if arguments.input else _live(arguments, console, sound)
+        conversation = (
+            _live(arguments, console, sound) if words is None else _recorded(words, arguments, console, sound)
+        )
         try:
             conversation.hold(endpoint)
         except KeyboardInterrupt:
+            if words is not None:
+                raise
             console.print()  # Ctrl-C is how a live conversation ends
     if arguments.output:
         console.print(f"Kept in {arguments.output}", highlight=False)
@@ -50,8 +56,16 @@ def _live(arguments: argparse.Namespace, console: Console, sound: Sound) -> Conv
     )
 
 
-def _recorded(arguments: argparse.Namespace, console: Console, sound: Sound) -> Conversation:
-    words = read_wav(arguments.input)
+def _words(arguments: argparse.Namespace) -> bytes:
+    if arguments.output and os.path.realpath(arguments.output) == os.path.realpath(arguments.input):
+        raise AudioUnavailable(f"{arguments.input} is to be read, so it cannot be the --output too")
+    words = without_silent_end(read_wav(arguments.input))
+    if not words:
+        raise AudioUnavailable(f"Nobody says anything in {arguments.input}")
+    return words
+
+
+def _recorded(words: bytes, arguments: argparse.Namespace, console: Console, sound: Sound) -> Conversation:
     aloud = arguments.speaker is not None or has_sound_card()
     speaker = sound.speaker(arguments.speaker) if aloud else sound.software_speaker()
     microphone = sound.software_microphone()

@@ -1,8 +1,9 @@
 """A WebSocket as a transport: websocket-client over the duplex socket. Knows frames, no JSON and no events.
 
-Three habits of websocket-client are worked around, each measured: its UTF-8 check costs 6 ms per 16 KB delta and is
-off (decoding JSON checks anyway); ``WebSocket.recv()`` loses the close code, so frames are read; ``WebSocket.close()``
-can block for 20 s behind the reader, so the close frame is sent by the writer and the end is ``abort``'s.
+Habits of websocket-client that are worked around, each measured: its UTF-8 check costs 6 ms per 16 KB delta and is off
+(decoding JSON checks anyway); ``recv()`` loses the close code, and so does ``recv_data_frame()`` when its own answer to
+the close fails, so frames are read here; ``close()`` can block for 20 s behind the reader, so the close frame is the
+writer's and the end is ``abort``'s.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import ssl
 import struct
+import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import websocket
@@ -52,36 +55,66 @@ class WebSocketTransport:
                 header=dict(endpoint.headers),
                 sslopt={"context": ssl.create_default_context()},
                 skip_utf8_validation=True,
-                enable_multithread=True,  # the reader sends too: pongs, and the answer to a close
+                enable_multithread=False,  # its lock would make the reader wait for the writer
                 suppress_origin=True,  # a request with an Origin counts as a browser's
                 redirect_limit=0,  # a redirect would carry the key to another host
             )
+        if connection.getstatus() != HTTPStatus.SWITCHING_PROTOCOLS:  # websocket-client 1.8 accepts a redirect
+            connection.shutdown()
+            raise ConnectFailed(f"Could not connect to {endpoint.url}: HTTP {connection.getstatus()}")
+        self._sending = threading.Lock()
         self._duplex = DuplexSocket(connection.sock, idle_timeout=idle_timeout)
         connection.sock = self._duplex
         self._ws = connection
 
     def recv(self) -> bytes:
         """The next text or binary message. Pings are answered on the way; pongs end only the idle time."""
-        with _losses():
-            opcode, frame = self._ws.recv_data_frame()
-        if opcode == ABNF.OPCODE_CLOSE:
-            raise _closed_by(frame.data)
-        return bytes(frame.data)
+        while True:
+            with _losses():
+                frame = self._ws.recv_frame()
+            if frame.opcode == ABNF.OPCODE_CLOSE:
+                self._answer(frame.data[:2], ABNF.OPCODE_CLOSE)
+                raise _closed_by(frame.data)
+            if frame.opcode == ABNF.OPCODE_PING:
+                self._answer(frame.data, ABNF.OPCODE_PONG)
+            elif frame.opcode != ABNF.OPCODE_PONG and (message := self._joined(frame)) is not None:
+                return message
 
     def send(self, data: bytes) -> None:
         """Send one text message."""
-        with _losses():
-            self._ws.send(data)
+        self._send(data, ABNF.OPCODE_TEXT)
 
     def ping(self) -> None:
         """Send a ping."""
-        with _losses():
-            self._ws.ping()
+        self._send(b"", ABNF.OPCODE_PING)
 
     def finish(self) -> None:
         """Send the close frame."""
+        self._send(struct.pack("!H", NORMAL), ABNF.OPCODE_CLOSE)
+
+    def _send(self, data: bytes, opcode: int) -> None:
+        with self._sending, _losses():
+            self._ws.send(data, opcode)
+
+    def _answer(self, data: bytes, opcode: int) -> None:
+        """Answer from the reader, unless the writer is in the middle of a frame: the reader never waits for it.
+
+        What the writer sends is a sign of life too, and a peer that closes can do without our answer.
+        """
+        if self._sending.acquire(blocking=False):
+            try:
+                with contextlib.suppress(OSError, websocket.WebSocketException):
+                    self._ws.send(data, opcode)
+            finally:
+                self._sending.release()
+
+    def _joined(self, frame: Any) -> bytes | None:
+        """A message, once its last frame has come."""
+        fragments = self._ws.cont_frame
         with _losses():
-            self._ws.send_close(NORMAL)
+            fragments.validate(frame)
+            fragments.add(frame)
+            return bytes(fragments.extract(frame)[1].data) if fragments.is_fire(frame) else None
 
     def abort(self) -> None:
         """Shut the socket down under whoever uses it."""
