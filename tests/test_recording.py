@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from reelthyme_sync import AudioUnavailable
-from reelthyme_sync.audio.recording import StereoRecording
+from reelthyme_sync.audio import recording as recording_module
+from reelthyme_sync.audio.recording import LEFT, RIGHT, StereoRecording
 from reelthyme_sync.pcm import ms_to_bytes
 
 
@@ -25,8 +26,8 @@ LOUD, SOFT = b"\x11\x11", b"\x22\x22"
 def test_the_user_is_left_and_the_assistant_right(tmp_path):
     with StereoRecording(tmp_path / "a.wav") as recording:
         for _ in range(10):
-            recording.left(sound(LOUD, 10))
-            recording.right(sound(SOFT, 10))
+            recording.tap(LEFT)(sound(LOUD, 10))
+            recording.tap(RIGHT)(sound(SOFT, 10))
     left, right = read(tmp_path / "a.wav")
     assert left[: ms_to_bytes(100)] == sound(LOUD, 100)
     assert right.strip(b"\0") == sound(SOFT, 100)
@@ -35,7 +36,7 @@ def test_the_user_is_left_and_the_assistant_right(tmp_path):
 
 def test_the_shorter_side_is_filled_up(tmp_path):
     with StereoRecording(tmp_path / "a.wav") as recording:
-        recording.left(sound(LOUD, 500))
+        recording.tap(LEFT)(sound(LOUD, 500))
     left, right = read(tmp_path / "a.wav")
     assert left == sound(LOUD, 500)
     assert right == bytes(len(left))
@@ -43,17 +44,36 @@ def test_the_shorter_side_is_filled_up(tmp_path):
 
 def test_a_side_that_stops_does_not_hold_up_the_other(tmp_path):
     recording = StereoRecording(tmp_path / "a.wav")
-    recording.right(sound(SOFT, 10))
+    recording.tap(RIGHT)(sound(SOFT, 10))
     for _ in range(300):
-        recording.left(sound(LOUD, 10))
+        recording.tap(LEFT)(sound(LOUD, 10))
     left, _ = read(tmp_path / "a.wav")  # before close(): the file is valid as it grows
     assert len(left) == ms_to_bytes(2000)
     recording.close()
     recording.close()
-    recording.left(sound(LOUD, 10))
+    recording.tap(LEFT)(sound(LOUD, 10))
     assert len(read(tmp_path / "a.wav")[0]) == ms_to_bytes(3000)
 
 
 def test_a_place_where_nothing_can_be_written(tmp_path):
     with pytest.raises(AudioUnavailable, match="Cannot write"):
         StereoRecording(tmp_path / "missing" / "a.wav")
+
+
+def test_what_a_sound_card_lost_is_filled_up_so_that_the_sides_stay_in_step(tmp_path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(recording_module, "monotonic", lambda: now)
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        left, right = recording.tap(LEFT, live=True), recording.tap(RIGHT, live=True)
+        for tick in range(200):
+            now = tick / 100
+            left(sound(LOUD, 10))
+            if not 50 <= tick < 100:  # the speaker's callback was late for half a second
+                right(sound(SOFT, 10))
+    left_side, right_side = read(tmp_path / "a.wav")
+    assert left_side == sound(LOUD, 2000)
+    end = len(sound(SOFT, 500))
+    assert right_side[:end] == sound(SOFT, 500)
+    assert right_side.rstrip(b"\0").endswith(sound(SOFT, 500))
+    assert len(right_side.rstrip(b"\0")) == pytest.approx(len(left_side), abs=len(sound(SOFT, 20)))
+    assert right_side.count(b"\0") == pytest.approx(end, abs=len(sound(SOFT, 20)))

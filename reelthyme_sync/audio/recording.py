@@ -6,16 +6,22 @@ import threading
 import wave
 from time import monotonic
 from types import TracebackType
+from typing import Final
 
 from ..errors import AudioUnavailable
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes
+from .buffers import Tap
 from .wav import Path
 
-LEFT, RIGHT = 0, 1
+LEFT: Final = 0
+RIGHT: Final = 1
+
+TOLERANCE_MS: Final = 100
+"""What a device may be late without having lost anything."""
 
 
 class StereoRecording:
-    """Give its ``left`` and ``right`` to a microphone and a speaker as their taps.
+    """Give its ``tap(LEFT)`` and ``tap(RIGHT)`` to a microphone and a speaker.
 
     Devices tap every block, silence included, so both sides run by their sample clocks and stay in step. A side that
     begins later, or stops, is filled up with silence. The file is valid after every write.
@@ -39,10 +45,11 @@ class StereoRecording:
         file.setparams((2, BYTES_PER_SAMPLE, sample_rate, 0, "NONE", ""))
         self._file: wave.Wave_write | None = file
         self._rate = sample_rate
+        self._tolerance = ms_to_bytes(TOLERANCE_MS, sample_rate)
         self._writing = threading.Lock()  # the two devices call on threads of their own
         self._pending = (bytearray(), bytearray())
-        self._begun = [False, False]
-        self._began = 0.0
+        self._given = [0, 0]  # bytes of each side so far
+        self._began: float | None = None
 
     def __enter__(self) -> StereoRecording:
         return self
@@ -52,13 +59,16 @@ class StereoRecording:
     ) -> None:
         self.close()
 
-    def left(self, block: bytes) -> None:
-        """Add what the microphone heard. Any thread."""
-        self._add(LEFT, block)
+    def tap(self, side: int, *, live: bool = False) -> Tap:
+        """What a device is to call with every block of that side, on any thread.
 
-    def right(self, block: bytes) -> None:
-        """Add what the speaker played. Any thread."""
-        self._add(RIGHT, block)
+        Args:
+            side: ``LEFT`` or ``RIGHT``.
+            live: the device runs by a clock of its own and loses blocks when this process is late, as a sound card
+                does. What is lost is filled up, so that the sides stay in step: 10 % of a speaker's blocks were lost
+                while a recogniser worked in the same process.
+        """
+        return lambda block: self._add(side, block, live)
 
     def close(self) -> None:
         """Write what is left. Idempotent; what comes after is ignored."""
@@ -74,23 +84,25 @@ class StereoRecording:
             except OSError as error:  # the disk is full
                 raise AudioUnavailable(f"Cannot write {self._disk.name}: {error.strerror}") from error
 
-    def _add(self, side: int, block: bytes) -> None:
+    def _add(self, side: int, block: bytes, live: bool) -> None:
         with self._writing:
             if self._file is None:
                 return
-            self._begin(side)
-            self._pending[side].extend(block)
+            if (live or not self._given[side]) and (lost := self._missing(side) - len(block)) > self._tolerance:
+                self._append(side, bytes(lost))
+            self._append(side, block)
             self._level(allowed=ms_to_bytes(1000, self._rate))
             self._write(self._file)
 
-    def _begin(self, side: int) -> None:
-        if not any(self._begun):
+    def _append(self, side: int, block: bytes) -> None:
+        self._given[side] += len(block)
+        self._pending[side].extend(block)
+
+    def _missing(self, side: int) -> int:
+        """Bytes by which a side is behind the time that has passed since the first block of any."""
+        if self._began is None:
             self._began = monotonic()
-        elif not self._begun[side]:
-            late_ms = (monotonic() - self._began) * 1000
-            missing = ms_to_bytes(late_ms, self._rate) - len(self._pending[side])
-            self._pending[side].extend(bytes(max(0, missing)))
-        self._begun[side] = True
+        return ms_to_bytes((monotonic() - self._began) * 1000, self._rate) - self._given[side]
 
     def _level(self, allowed: int) -> None:
         """Fill up the side that lags by more than ``allowed`` bytes."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TypeVar
 
+from ..audio.buffers import Tap
 from ..audio.clock import SoftwareClock
 from ..audio.devices import Microphone, Speaker
-from ..audio.recording import StereoRecording
+from ..audio.recording import LEFT, RIGHT, StereoRecording
 from ..audio.software import SoftwareMicrophone, SoftwareSpeaker
 from ..errors import AudioUnavailable
 
@@ -35,9 +36,7 @@ class Sound:
     def __init__(self, output: str | None) -> None:
         self._stack = contextlib.ExitStack()
         self._clock = SoftwareClock()
-        recording = self._stack.enter_context(StereoRecording(output)) if output else None
-        self._left = recording.left if recording else None
-        self._right = recording.right if recording else None
+        self._recording = self._stack.enter_context(StereoRecording(output)) if output else None
 
     def __enter__(self) -> Sound:
         return self
@@ -49,21 +48,24 @@ class Sound:
         """A real one, by index or name, or the system's default."""
         from ..audio.pyaudio_device import PyAudioMicrophone
 
-        return self._closing(PyAudioMicrophone(_index_or_name(device), tap=self._left))
+        return self._closing(PyAudioMicrophone(_index_or_name(device), tap=self._tap(LEFT, live=True)))
 
     def speaker(self, device: str | None = None) -> Speaker:
         """A real one, by index or name, or the system's default."""
         from ..audio.pyaudio_device import PyAudioSpeaker
 
-        return self._closing(PyAudioSpeaker(_index_or_name(device), tap=self._right))
+        return self._closing(PyAudioSpeaker(_index_or_name(device), tap=self._tap(RIGHT, live=True)))
 
     def software_microphone(self) -> SoftwareMicrophone:
         """One that hears what the program says into it."""
-        return self._closing(SoftwareMicrophone(clock=self._clock, tap=self._left))
+        return self._closing(SoftwareMicrophone(clock=self._clock, tap=self._tap(LEFT)))
 
     def software_speaker(self) -> SoftwareSpeaker:
         """One that only the recording hears."""
-        return self._closing(SoftwareSpeaker(clock=self._clock, tap=self._right))
+        return self._closing(SoftwareSpeaker(clock=self._clock, tap=self._tap(RIGHT)))
+
+    def _tap(self, side: int, *, live: bool = False) -> Tap | None:
+        return self._recording.tap(side, live=live) if self._recording else None
 
     def _closing(self, device: Device) -> Device:
         self._stack.callback(device.close)

@@ -1,0 +1,84 @@
+"""A live conversation: the demo on a sound card of its own, and somebody who speaks into its microphone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_demo import CUT, LINE, channels, reelthyme, utterances
+
+pytestmark = pytest.mark.soundcard
+
+USER = """
+import sys
+from reelthyme_sync.audio.pyaudio_device import PyAudioSpeaker
+from reelthyme_sync.audio.wav import read_wav
+
+mouth = PyAudioSpeaker("user")
+sound = read_wav(sys.argv[1])
+for start in range(0, len(sound), 960):
+    mouth.wait_writable()
+    mouth.write(sound[start : start + 960])
+mouth.drain()
+mouth.close()
+"""
+QUESTIONS = Path(__file__).parents[2] / "reelthyme_sync" / "recordings"
+
+
+@pytest.fixture
+def environment(another_sound_card) -> dict[str, str]:
+    """The card's, with a headset on: its speaker does not reach its microphone."""
+    changed = {**os.environ, **another_sound_card.variables, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    changed.pop("OPENAI_API_KEY", None)
+    subprocess.run(
+        ["pw-link", "-d", "reelthyme_speaker:monitor_MONO", "reelthyme_mic:input_MONO"], env=changed, check=True
+    )
+    return changed
+
+
+def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, environment):
+    output = tmp_path / "conversation.wav"
+    lines: list[tuple[str, str, str]] = []
+
+    def ask(number: int) -> None:
+        question = str(QUESTIONS / f"question_{number}.wav")
+        subprocess.run([sys.executable, "-c", USER, question], env=environment, check=True, timeout=30)
+
+    with subprocess.Popen(
+        reelthyme("demo", "--output", str(output)), stdout=subprocess.PIPE, text=True, env=environment
+    ) as talk:
+
+        def read_until(is_it: Callable[[tuple[str, str, str]], bool]) -> None:
+            for line in talk.stdout:
+                if match := LINE.match(line):
+                    lines.append(match.groups())
+                    if is_it(lines[-1]):
+                        return
+            pytest.fail(f"the conversation ended: {lines}")
+
+        assert any(line.startswith("Speak") for line in iter(talk.stdout.readline, ""))
+        ask(2)
+        read_until(lambda line: line[1] == "assistant")
+        ask(3)  # in the middle of the forecast
+        read_until(lambda line: line[1] == "assistant" and "42" in line[2])
+        talk.send_signal(signal.SIGINT)
+        talk.stdout.read()
+        assert talk.wait(timeout=5) == 0
+
+    said = [who for _, who, _ in lines]
+    assert said == ["you", "tool", "assistant", "cut", "you", "assistant"]
+    heard = float(CUT.search(lines[3][2])[1])
+    assert re.search(r"weather .* paris", lines[0][2])
+
+    left, right = channels(output)
+    assert len(utterances(left)) == 2
+    begin, end = utterances(right)[0]
+    assert end - begin == pytest.approx(heard, abs=0.15)  # a sound card may lose a block
+    assert end == pytest.approx(float(lines[3][0]), abs=0.3)
+    assert utterances(left)[1][0] < end < utterances(left)[1][1]
