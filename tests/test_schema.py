@@ -859,3 +859,26 @@ def test_sound_is_checked_in_less_time_than_it_takes_to_decode_it() -> None:
 
 def best_of(call: Any) -> float:
     return min(timeit.repeat(call, number=100, repeat=50))
+
+
+@pytest.mark.parametrize("seconds", [10, 600, 7200])
+def test_the_body_of_a_rest_call_is_checked_too(seconds: int) -> None:
+    body = events.ClientSecretRequest(
+        expires_after=events.ExpiresAfter(seconds=seconds), session=events.RealtimeSession(instructions="Be brief.")
+    )
+    assert schema.validate(body) is body
+
+
+@pytest.mark.parametrize(
+    ("seconds", "problem"),
+    [(9, "expires_after.seconds: 9 is below 10"), (7201, "expires_after.seconds: 7201 is above 7200")],
+)
+def test_a_secret_lives_ten_seconds_to_two_hours(seconds: int, problem: str) -> None:
+    with pytest.raises(InvalidEvent, match="ClientSecretRequest is invalid") as caught:
+        schema.validate(events.ClientSecretRequest(expires_after=events.ExpiresAfter(seconds=seconds)))
+    assert caught.value.problems == (problem,)
+
+
+def test_a_part_is_no_event() -> None:
+    with pytest.raises(InvalidEvent, match="AudioConfig is a part"):
+        schema.validate(events.AudioConfig())

@@ -10,20 +10,33 @@ Pure, with no state but a cache: every thread may call it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .. import codec
 from ..errors import InvalidEvent
-from ..events import CLIENT_EVENTS, SERVER_EVENTS, ClientEvent, Part
+from ..events import (
+    CLIENT_EVENTS,
+    SERVER_EVENTS,
+    CallCreate,
+    CallRefer,
+    CallReject,
+    ClientEvent,
+    ClientSecretRequest,
+    Part,
+    TranslationClientSecretRequest,
+)
 from .problems import Problem, alike, quoted, short
 from .rules import OLD_EVENTS
 from .shapes import record
 
-E = TypeVar("E", bound=ClientEvent | Mapping[str, Any])
+E = TypeVar("E", bound=ClientEvent | Part | Mapping[str, Any])
+
+BODIES: Final = (ClientSecretRequest, TranslationClientSecretRequest, CallCreate, CallRefer, CallReject)
+"""What is sent beside the socket, and checked in the same way."""
 
 
 def validate(event: E) -> E:
-    """The same event, once it is known to be what the protocol takes.
+    """The same event, or body of a REST call, once it is known to be what the protocol takes.
 
     Use it while you develop, or where events come from outside. An event or a part that only another vendor knows is a
     problem here: do not validate what you send to that vendor. What JSON cannot say at all, ``codec.encode`` refuses.
@@ -31,14 +44,16 @@ def validate(event: E) -> E:
     Raises:
         InvalidEvent: ``problems`` holds every one, such as ``session.audio.output.speed: 2.0 is above 1.5``.
     """
-    if isinstance(event, Part):
+    if isinstance(event, Part) and not isinstance(event, BODIES):
         raise InvalidEvent(f"{type(event).__name__} is a part of an event, not an event")
     try:
         wire = codec.unstructure(event)
     except RecursionError:
         raise InvalidEvent("an event that is nested too deeply, or holds itself, is invalid") from None
-    if problems := [str(problem) for problem in _check(wire)]:
-        raise InvalidEvent(f"{short(wire['type'])} is invalid", problems)
+    body: Any = type(event) if isinstance(event, BODIES) else None
+    found = _check(wire) if body is None else record(body)(wire)
+    if problems := [str(problem) for problem in found]:
+        raise InvalidEvent(f"{short(wire['type']) if body is None else body.__name__} is invalid", problems)
     return event
 
 
