@@ -1,6 +1,8 @@
 """Every event of the protocol, every value inside one, and the REST bodies beside them, as frozen typed classes.
 
-A class is named after the wire: ``response.output_audio.delta`` is ``ResponseOutputAudioDelta``.
+A class is named after the wire: ``response.output_audio.delta`` is ``ResponseOutputAudioDelta``. Fields, literals and
+where null may stand are those of the official ``openai`` package (3.52), which the tests compare with, field by field;
+bounds and the orders of events are from OpenAI's API reference and guides.
 """
 
 from .audio import (
