@@ -8,7 +8,9 @@ import timeit
 from collections.abc import Callable
 
 import orjson
+from openai._utils import maybe_transform
 from openai.resources.realtime.realtime import RealtimeConnection
+from openai.types.realtime.realtime_client_event_param import RealtimeClientEventParam
 
 from reelthyme_sync import codec
 from reelthyme_sync.events import InputAudioBufferAppend
@@ -70,7 +72,7 @@ def main() -> None:
     report(
         "encode an append of 4,800 bytes",
         best(lambda: codec.encode(event)),
-        best(lambda: json.dumps(plain)),
+        best(lambda: json.dumps(maybe_transform(plain, RealtimeClientEventParam))),
         best(lambda: orjson.dumps(plain)),
     )
 
