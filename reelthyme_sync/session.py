@@ -85,6 +85,8 @@ def connect(
     _check_above_zero(
         open_timeout=open_timeout, ping_interval=ping_interval, idle_timeout=idle_timeout, close_timeout=close_timeout
     )
+    if max_queue < 0:
+        raise ValueError(f"max_queue must not be below zero: {max_queue}")
     if idle_timeout is not None and ping_interval is not None:
         ping_interval = min(ping_interval, idle_timeout / 3)
     transport = WebSocketTransport(

@@ -92,6 +92,11 @@ def test_a_time_that_cannot_be_meant_is_refused_before_anything_connects(name):
         connect(url="ws://127.0.0.1:9/", **{name: 0})
 
 
+def test_a_queue_below_nothing_is_refused_before_anything_connects():
+    with pytest.raises(ValueError, match="max_queue"):
+        connect(url="ws://127.0.0.1:9/", max_queue=-1)
+
+
 def test_more_headers():
     endpoint = Endpoint("ws://a.test/", {"A": "1", "B": "2"}).with_headers({"B": "3"})
     assert endpoint.headers == {"A": "1", "B": "3"}
