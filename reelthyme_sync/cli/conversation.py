@@ -5,21 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
 from ..audio.devices import Microphone, Speaker
-from ..endpoints import Endpoint
 from ..errors import RealtimeError
 from ..events import ConversationItemTruncated, ResponseCreate, ServerEvent, SessionUpdate
-from ..session import Session, connect
+from ..session import Session
 from ..streaming import AudioStream, capture_audio, stream
 from .toolbox import Toolbox
 from .transcript import Transcript
-
-CLOSE_WITHIN: Final = 1.5
-"""Seconds: Ctrl-C is to be over in two."""
 
 Director: TypeAlias = Callable[[ServerEvent, AudioStream], bool]
 """Sees every event, may make the user speak, and tells whether the conversation is over."""
@@ -47,14 +43,13 @@ class Conversation:
     toolbox: Toolbox = attrs.field(factory=Toolbox)
     limit: float | None = None
 
-    def hold(self, endpoint: Endpoint) -> None:
+    def hold(self, session: Session) -> None:
         """Talk until the director ends it.
 
         Raises:
             RealtimeError: it was not over by the limit, or the server ended it.
         """
         with (
-            connect(endpoint=endpoint, close_timeout=CLOSE_WITHIN) as session,
             _limited(session, self.limit),
             stream(session, speaker=self.speaker) as events,
             capture_audio(session, microphone=self.microphone),

@@ -30,10 +30,10 @@ def demo(arguments: argparse.Namespace) -> int:
     """Talk live where there is a sound card; elsewhere let three recorded questions be asked."""
     console = Console()
     alive = has_sound_card() and not arguments.recorded
-    with partner(arguments, console) as endpoint, Sound(arguments.output) as sound:
+    with partner(arguments, console) as session, Sound(arguments.output) as sound:
         conversation = _live(console, sound) if alive else _recorded(console, sound)
         try:
-            conversation.hold(endpoint)
+            conversation.hold(session)
         except KeyboardInterrupt:
             if not alive:
                 raise

@@ -5,21 +5,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from .. import endpoints
-from ..endpoints import API_KEY_VARIABLE, Endpoint
+from ..endpoints import API_KEY_VARIABLE
 from ..fallback import openai_or_local
+from ..session import Session, connect
+
+CLOSE_WITHIN: Final = 1.5
+"""Seconds: Ctrl-C is to be over in two."""
 
 
 @contextlib.contextmanager
-def partner(arguments: argparse.Namespace, console: Console) -> Iterator[Endpoint]:
-    """``--url``, or OpenAI with a key, or a local server that is started for the occasion."""
+def partner(arguments: argparse.Namespace, console: Console) -> Iterator[Session]:
+    """A session with ``--url``, or OpenAI with a key, or a local server that is started for the occasion."""
     if arguments.url:
         console.print(f"Talking with {urlsplit(arguments.url).netloc}, as --url says.", highlight=False)
-        yield endpoints.relay(arguments.url, model=arguments.model)
+        with connect(url=arguments.url, model=arguments.model, close_timeout=CLOSE_WITHIN) as session:
+            yield session
         return
     with openai_or_local(arguments.model) as endpoint:
         if endpoints.has_api_key():
@@ -28,4 +34,5 @@ def partner(arguments: argparse.Namespace, console: Console) -> Iterator[Endpoin
             )
         else:
             console.print(f"Talking with a local server, because {API_KEY_VARIABLE} is not set.", highlight=False)
-        yield endpoint
+        with connect(endpoint=endpoint, close_timeout=CLOSE_WITHIN) as session:
+            yield session

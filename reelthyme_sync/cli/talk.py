@@ -26,12 +26,12 @@ def talk(arguments: argparse.Namespace) -> int:
     """Hold the conversation that the arguments describe."""
     console = Console()
     words = _words(arguments) if arguments.input else None  # before the output is opened, which wipes it
-    with partner(arguments, console) as endpoint, Sound(arguments.output) as sound:
+    with partner(arguments, console) as session, Sound(arguments.output) as sound:
         conversation = (
             _live(arguments, console, sound) if words is None else _recorded(words, arguments, console, sound)
         )
         try:
-            conversation.hold(endpoint)
+            conversation.hold(session)
         except KeyboardInterrupt:
             if words is not None:
                 raise

@@ -134,9 +134,11 @@ def test_a_machine_without_sound_says_what_to_do(environment):
     assert "--input" in done.stderr
 
 
-def test_a_server_that_is_not_there(environment):
+def test_a_server_that_is_not_there_costs_no_earlier_conversation(tmp_path, environment):
+    output = tmp_path / "conversation.wav"
+    output.write_bytes(b"precious")
     done = subprocess.run(
-        reelthyme("demo", "--url", "ws://127.0.0.1:9/v1/realtime"),
+        reelthyme("demo", "--url", "ws://127.0.0.1:9/v1/realtime", "--output", str(output)),
         capture_output=True,
         text=True,
         timeout=30,
@@ -145,3 +147,4 @@ def test_a_server_that_is_not_there(environment):
     assert done.returncode == 1
     assert "nobody listens" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert output.read_bytes() == b"precious"
