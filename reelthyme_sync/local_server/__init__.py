@@ -33,6 +33,7 @@ def serve(
     tls: ssl.SSLContext | None = None,
     script: str | os.PathLike[str] | None = None,
     speed: float = 8.0,
+    lifetime: float = 3600.0,
 ) -> LocalServer:
     """Start a local server on a thread of its own. It takes any model and any key.
 
@@ -44,6 +45,7 @@ def serve(
             ``{"when": "regular expression", "say": "words"}`` and
             ``{"when": "...", "call": {"name": "a tool", "arguments": {}}}``.
         speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all.
+        lifetime: seconds until a session expires, as the service's do after an hour.
 
     Raises:
         LocalServerUnavailable: ``aiohttp`` is not installed.
@@ -52,11 +54,12 @@ def serve(
     """
     if importlib.util.find_spec("aiohttp") is None:
         raise LocalServerUnavailable('The local server is not installed: pip install "reelthyme_sync[local]"')
+    from .app import Options
     from .script import read_script
     from .server import LocalServer
 
     lines = [] if script is None else read_script(script)
-    return LocalServer(host=host, port=port, tls=tls, script=lines, speed=speed)
+    return LocalServer(Options(host=host, port=port, tls=tls, script=lines, speed=speed, lifetime=lifetime))
 
 
 def __getattr__(name: str) -> object:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import itertools
 import ssl
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +16,7 @@ import attrs
 from ..endpoints import DEFAULT_MODEL
 from .answers import Answers
 from .brain import Brain
-from .connection import Connection
+from .connection import GOING_AWAY, Connection
 from .script import Line
 from .speech import Speech
 
@@ -26,7 +28,6 @@ PATH: Final = "/v1/realtime"
 _MAX_MESSAGE: Final = 24 * 2**20
 """15 MiB of audio in an append event take 20 MiB of base64."""
 
-_GOING_AWAY: Final = 1001
 _CLOSE_TIMEOUT: Final = 0.5
 """Seconds that a client has to answer our close frame."""
 
@@ -40,6 +41,7 @@ class Options:
     tls: ssl.SSLContext | None
     script: Sequence[Line]
     speed: float
+    lifetime: float
 
 
 class App:
@@ -49,6 +51,7 @@ class App:
         self._options = options
         self._answers = Answers(datetime.datetime.now, options.script)
         self._speech = Speech()
+        self._connections = itertools.count(1)
         self._sockets: set[web.WebSocketResponse] = set()
 
     @contextlib.asynccontextmanager
@@ -84,7 +87,11 @@ class App:
         transport = request.transport
         self._sockets.add(socket)
         try:
-            await Connection(socket, self._brain(request), self._speech, self._options.speed).run()
+            options = self._options
+            connection = Connection(
+                socket, self._brain(request), self._speech, speed=options.speed, lifetime=options.lifetime
+            )
+            await connection.run()
         finally:
             self._sockets.discard(socket)
             if transport is not None:
@@ -96,8 +103,10 @@ class App:
             model=request.query.get("model", DEFAULT_MODEL),
             answer=self._answers.answer,
             transcribes=request.query.get("intent") == "transcription",
+            expires_at=int(time.time() + self._options.lifetime),
+            connection=next(self._connections),
         )
 
     async def _close_sockets(self, _application: object) -> None:
-        closing = [socket.close(code=_GOING_AWAY, message=b"the server ends") for socket in self._sockets]
+        closing = [socket.close(code=GOING_AWAY, message=b"the server ends") for socket in self._sockets]
         await asyncio.gather(*closing, return_exceptions=True)

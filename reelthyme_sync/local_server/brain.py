@@ -94,15 +94,27 @@ class Brain:
         model: what the client asked for in the URL.
         answer: the answering brain.
         transcribes: whether the session only listens (``?intent=transcription``).
+        expires_at: when the session will end, in Unix seconds; 0 does not say.
+        connection: the how-manieth of its server.
     """
 
-    def __init__(self, *, model: str, answer: Callable[[Question], Answer], transcribes: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        answer: Callable[[Question], Answer],
+        transcribes: bool = False,
+        expires_at: int = 0,
+        connection: int = 1,
+    ) -> None:
         self._answer = answer
-        self._ids = Numbering()
+        self._ids = Numbering(connection)
         session_id = self._ids.next("sess")
         self._conversation_id = self._ids.next("conv")
         self._settings: AnySettings = (
-            transcription_session(session_id) if transcribes else realtime_session(session_id, model)
+            transcription_session(session_id, expires_at)
+            if transcribes
+            else realtime_session(session_id, model, expires_at)
         )
         self._buffer = InputBuffer(self._detection)
         self._conversation = Conversation()
@@ -141,6 +153,12 @@ class Brain:
     def receive_nonsense(self, why: str) -> list[ServerEvent]:
         """The answer to what is no event at all."""
         return self._numbered([Refusal(f"Invalid event: {why}", code="invalid_event").as_event(None)])
+
+    def expire(self) -> list[ServerEvent]:
+        """The last event of a session whose time is up."""
+        return self._numbered(
+            [Refusal("Your session hit its maximum duration.", code="session_expired").as_event(None)]
+        )
 
     def jobs(self) -> list[Job]:
         """What is to be done now, each job once."""

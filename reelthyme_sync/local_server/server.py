@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final
@@ -14,7 +12,6 @@ import attrs
 
 from .._worker import Worker
 from .app import PATH, App, Options
-from .script import Line
 
 _CLOSE_WITHIN: Final = 2.0
 
@@ -33,16 +30,14 @@ class LocalServer:
         url: where to connect to.
     """
 
-    def __init__(
-        self, *, host: str, port: int, tls: ssl.SSLContext | None, script: Sequence[Line], speed: float
-    ) -> None:
-        self._options = Options(host=host, port=port, tls=tls, script=script, speed=speed)
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self._started: Future[_Running] = Future()
         self._worker = Worker("reelthyme-server", self._run, self._ended)
         self._worker.start()
         self._running = self._started.result()
-        name = f"[{host}]" if ":" in host else host
-        self.url = f"{'wss' if tls else 'ws'}://{name}:{self._running.port}{PATH}"
+        name = f"[{options.host}]" if ":" in options.host else options.host
+        self.url = f"{'wss' if options.tls else 'ws'}://{name}:{self._running.port}{PATH}"
 
     def close(self) -> None:
         """Close every session (1001) and end the threads: within two seconds."""

@@ -53,13 +53,13 @@ _MERGED: Final = (AudioConfig, AudioInput, AudioOutput, TranscriptionAudio, Serv
 _OURS: Final = ("id", "object", "expires_at")
 
 
-def realtime_session(session_id: str, model: str) -> RealtimeSession:
+def realtime_session(session_id: str, model: str, expires_at: int) -> RealtimeSession:
     """A conversation with all its defaults."""
     return RealtimeSession(
         id=session_id,
         object="realtime.session",
         model=model,
-        expires_at=0,
+        expires_at=expires_at,
         output_modalities=["audio"],
         instructions="",
         audio=AudioConfig(input=_INPUT, output=_OUTPUT),
@@ -72,10 +72,13 @@ def realtime_session(session_id: str, model: str) -> RealtimeSession:
     )
 
 
-def transcription_session(session_id: str) -> TranscriptionSession:
+def transcription_session(session_id: str, expires_at: int) -> TranscriptionSession:
     """A session that only listens, with all its defaults."""
     return TranscriptionSession(
-        id=session_id, object="realtime.transcription_session", expires_at=0, audio=TranscriptionAudio(input=_INPUT)
+        id=session_id,
+        object="realtime.transcription_session",
+        expires_at=expires_at,
+        audio=TranscriptionAudio(input=_INPUT),
     )
 
 
