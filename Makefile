@@ -30,7 +30,7 @@ types: setup-dev ## mypy --strict
 bench: setup-dev ## the measurements in tests/benchmarks
 	@for benchmark in tests/benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done
 
-soak: setup-dev ## the tests that take minutes
+soak: setup-dev ## the tests that take minutes; REELTHYME_SOAK_SECONDS=60 for a short trial
 	$(BIN)/python -m pytest -m slow
 
 clean: ## remove all that the other targets made

@@ -5,6 +5,7 @@ for event in events:
 print(event.type)
 """
 
+from .connecting import connect
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import (
     AudioUnavailable,
@@ -12,6 +13,7 @@ from .errors import (
     ConnectFailed,
     ConnectionClosed,
     ConnectionLost,
+    ForkedSession,
     InvalidEvent,
     InvalidSignature,
     MissingApiKey,
@@ -19,7 +21,8 @@ from .errors import (
     RealtimeError,
 )
 from .playback import Heard
-from .session import Session, connect
+from .reconnect import Reconnect
+from .session import Session
 from .streaming import AudioStream, Capture, capture_audio, stream
 from .version import __version__
 
@@ -33,12 +36,14 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionLost",
     "Endpoint",
+    "ForkedSession",
     "Heard",
     "InvalidEvent",
     "InvalidSignature",
     "MissingApiKey",
     "ProtocolError",
     "RealtimeError",
+    "Reconnect",
     "Session",
     "__version__",
     "capture_audio",

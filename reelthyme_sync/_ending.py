@@ -18,24 +18,31 @@ class Ending:
         self._deciding = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
         self._error: ConnectionClosed | None = None
+        self._told = False
 
     @property
     def reached(self) -> bool:
-        """Whether the session has ended."""
+        """Whether the session has ended, or is ending."""
         return self._error is not None
 
     def error(self) -> ConnectionClosed:
         """What to raise for it: an exception of its own for every caller, with the one cause."""
         if self._error is None:  # close() was called, and the peer has not answered yet
             return ConnectionClosed("The session is closed")
-        fresh = type(self._error)(str(self._error), code=self._error.code, reason=self._error.reason)
-        fresh.__cause__ = self._error.__cause__
+        known = self._error
+        fresh = type(known)(str(known), code=known.code, reason=known.reason, unsent=known.unsent)
+        fresh.__cause__ = known.__cause__
         return fresh
+
+    def decide(self, error: ConnectionClosed) -> None:
+        """The session is ending, in this way: whoever is refused from now on must be told so."""
+        self._error = error
 
     def set(self, error: ConnectionClosed) -> None:
         """The session has ended. Called once; runs the callbacks."""
         with self._deciding:
             self._error = error
+            self._told = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             _call(callback)
@@ -43,10 +50,9 @@ class Ending:
     def then(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` at the end, or now if that has been. Gives a function that calls that off."""
         with self._deciding:
-            reached = self._error is not None
-            if not reached:
+            if not (told := self._told):
                 self._callbacks.append(callback)
-        if reached:
+        if told:
             _call(callback)
         return lambda: self._forget(callback)
 

@@ -14,6 +14,8 @@ Hooks: TypeAlias = Hook[E] | Iterable[Hook[E]] | None
 def chain(hooks: Hooks[E]) -> Hook[E]:
     """One hook that applies all, in their order, and stops at the first that drops the event."""
     steps = () if hooks is None else (hooks,) if callable(hooks) else tuple(hooks)
+    if not steps:
+        return _unchanged
 
     def apply(event: E) -> E | None:
         current: E | None = event
@@ -24,3 +26,7 @@ def chain(hooks: Hooks[E]) -> Hook[E]:
         return current
 
     return apply
+
+
+def _unchanged(event: E) -> E:
+    return event

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 from ._mailbox import Mailbox, MailboxEnded
-from ._worker import Worker
+from ._worker import Worker, log_failure
 from .errors import ConnectionClosed, ConnectionLost
 from .transport import Transport
 
@@ -35,6 +35,7 @@ class Link:
         ordinal: the N in the threads' names.
         deliver: gets every message, on the reader thread. May block, which stops the reading. An exception of it
             ends the link.
+        decided: called once, with the end, before ``send`` begins to refuse.
         ended: called once, as the reader's last act, with the end.
         max_queue: messages that may wait to be sent before ``send`` blocks; 0: no bound.
         ping_interval: seconds between two pings; they go out however much else is sent, since only what the peer
@@ -47,6 +48,7 @@ class Link:
         *,
         ordinal: int,
         deliver: Callable[[bytes], None],
+        decided: Callable[[ConnectionClosed], None],
         ended: Callable[[ConnectionClosed], None],
         max_queue: int,
         ping_interval: float | None,
@@ -54,11 +56,13 @@ class Link:
         self._ordinal = ordinal
         self._transport = transport
         self._deliver = deliver
+        self._decided = decided
         self._ended = ended
         self._ping_interval = ping_interval
         self._outbox: Mailbox[bytes] = Mailbox(max_queue)
         self._closing = False
         self._write_failure: BaseException | None = None
+        self._in_hand: list[bytes] = []  # what the writer is sending, or failed to send
         self._writer = Worker(f"reelthyme-writer-{ordinal}", self._write, self._writer_ended)
         self._reader = Worker(f"reelthyme-reader-{ordinal}", self._read, self._reader_ended)
         self._writer.start()
@@ -68,6 +72,11 @@ class Link:
     def closing(self) -> bool:
         """Whether ``close`` has been called."""
         return self._closing
+
+    @property
+    def on_reader(self) -> bool:
+        """Whether the caller is on the reader, which cannot wait for the end."""
+        return self._reader.is_current()
 
     def send(self, data: bytes, timeout: float | None) -> bool:
         """Hand a message to the writer. False if the link takes no more: the message will not be sent.
@@ -82,12 +91,24 @@ class Link:
 
         On the reader thread, which cannot wait for itself, it returns at once, and a thread of its own waits.
         """
-        self._closing = True
-        self._outbox.end()
-        if self._reader.is_current():
-            Worker(f"reelthyme-closer-{self._ordinal}", lambda: self._await_end(timeout), _log_failure).start()
+        self.hang_up()
+        if self.on_reader:
+            Worker(f"reelthyme-closer-{self._ordinal}", lambda: self._await_end(timeout), log_failure).start()
             return
         self._await_end(timeout)
+
+    def hang_up(self) -> None:
+        """Begin to close: send what waits, then say goodbye. Does not wait."""
+        self._closing = True
+        self._outbox.end()
+
+    def abort(self) -> None:
+        """Cut the connection: the end comes now."""
+        self._transport.abort()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end, at most ``timeout`` seconds. True if it has come."""
+        return self._reader.join(timeout)
 
     def _await_end(self, timeout: float) -> None:
         deadline = monotonic() + timeout * (1 - _RESERVE)
@@ -114,7 +135,9 @@ class Link:
             except MailboxEnded:
                 break
             if data is not None:
+                self._in_hand = [data]
                 self._transport.send(data)
+                self._in_hand = []
             if monotonic() >= ping_due:
                 self._transport.ping()
                 ping_due = monotonic() + interval
@@ -127,11 +150,19 @@ class Link:
 
     def _reader_ended(self, failure: BaseException | None) -> None:
         verdict = self._verdict(failure, self._write_failure)  # first: what follows makes the writer fail
+        self._decided(verdict)
         self._transport.abort()  # a writer stuck in send comes back
         self._outbox.end()
         self._writer.join()
         self._transport.close()
-        self._ended(verdict)
+        self._ended(self._with_unsent(verdict, [*self._in_hand, *self._outbox.rest()]))
+
+    def _with_unsent(self, verdict: ConnectionClosed, unsent: list[bytes]) -> ConnectionClosed:
+        """A close that came before all was sent is none that anybody wanted."""
+        verdict.unsent = tuple(unsent)
+        if not unsent or not self._closing or isinstance(verdict, ConnectionLost):
+            return verdict
+        return ConnectionLost(f"The session was closed before {len(unsent)} events could be sent", unsent=unsent)
 
     def _verdict(self, read: BaseException | None, written: BaseException | None) -> ConnectionClosed:
         """How the link ended, from the reader's failure, the writer's if that came first, and what we wanted."""
@@ -146,8 +177,3 @@ class Link:
         lost = ConnectionLost(f"The session broke off: {cause!r}")
         lost.__cause__ = cause
         return lost
-
-
-def _log_failure(failure: BaseException | None) -> None:
-    if failure is not None:
-        log.error("closing failed: %r", failure)

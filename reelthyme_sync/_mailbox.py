@@ -1,24 +1,19 @@
 """A queue with an end: between the caller's thread and the reader or the writer.
 
-``queue.Queue`` carries the items. What it lacks is added here: an end that stays (every later ``get`` meets it), a
-``put`` that tells whether it came before the end, and a bound that can be lifted while somebody waits for room.
+A ``queue.Queue`` carries the items. What it lacks is added: an end that stays (every later ``get`` meets it), a ``put``
+that tells whether it came before the end, and a bound that can be lifted while somebody waits for room. Who takes an
+item that is there takes no lock: reader and consumer, holding each other up at one, took twice as long.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
-import threading
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-
-class _End:
-    """The type of ``_END``."""
-
-
-_END: Final = _End()
 
 
 class MailboxEnded(Exception):
@@ -33,9 +28,13 @@ class Mailbox(Generic[T]):
     """
 
     def __init__(self, max_queue: int = 0) -> None:
-        self._queue: queue.Queue[T | _End] = queue.Queue()
-        self._room = threading.Semaphore(max_queue) if max_queue else None
-        self._gate = threading.Lock()  # decides whether a put came before the end
+        waiting: queue.Queue[T] = queue.Queue()
+        self._items: deque[T] = waiting.queue  # its own operations are atomic
+        self._lock = waiting.mutex
+        self._news = waiting.not_empty  # or ended
+        self._room = waiting.not_full  # or none needed any more
+        self._sleepers = 0
+        self._max_queue = max_queue
         self._ended = False
 
     def put(self, item: T, timeout: float | None = None) -> bool:
@@ -44,16 +43,15 @@ class Mailbox(Generic[T]):
         Raises:
             TimeoutError: there was no room for that long.
         """
-        room = self._room
-        if room is not None:
-            if not room.acquire(timeout=timeout):
+        with self._lock:
+            if self._max_queue and not self._room.wait_for(self._takes, timeout):
                 raise TimeoutError
-            if self._room is None:
-                room.release()  # the bound was lifted, which woke us: wake the next who waits
-        with self._gate:
-            if not self._ended:
-                self._queue.put(item)
-            return not self._ended
+            if self._ended:
+                return False
+            self._items.append(item)
+            if self._sleepers:  # who goes to sleep says so first, and then looks again
+                self._news.notify()
+            return True
 
     def get(self, timeout: float | None = None) -> T:
         """Take the oldest item.
@@ -63,42 +61,64 @@ class Mailbox(Generic[T]):
             MailboxEnded: all have been taken, and there will be no more.
         """
         try:
-            item = self._queue.get(timeout=timeout)
-        except queue.Empty:
-            raise TimeoutError from None
-        if isinstance(item, _End):
-            self._queue.put(item)  # for whoever comes next
-            raise MailboxEnded
-        if (room := self._room) is not None:
-            room.release()
+            item = self._items.popleft()
+        except IndexError:
+            return self._await(timeout)
+        if self._max_queue:
+            with self._lock:
+                self._room.notify()
         return item
 
     @property
     def bounded(self) -> bool:
         """Whether a ``put`` may block."""
-        return self._room is not None
+        return self._max_queue > 0
 
     def sift(self, keep: Callable[[T], bool]) -> None:
-        """Take out those of the waiting items that ``keep``, asked in order, does not. It must not use the mailbox."""
-        with self._queue.mutex:
-            waiting = [item for item in self._queue.queue if isinstance(item, _End) or keep(item)]
-            taken = len(self._queue.queue) - len(waiting)
-            self._queue.queue.clear()
-            self._queue.queue.extend(waiting)
-        if (room := self._room) is not None and taken:
-            room.release(taken)
+        """Take out those of the waiting items that ``keep``, asked in order, does not. One thread at a time."""
+        waiting = list(self._take_all())
+        kept = [item for item in waiting if keep(item)]  # outside of the lock: it is the user's code
+        with self._lock:
+            self._items.extendleft(reversed(kept))
+            self._news.notify(len(kept))
+            self._room.notify_all()
+
+    def rest(self) -> list[T]:
+        """Take all that is left in a mailbox that has ended."""
+        return list(self._take_all())
 
     def end(self) -> None:
         """Let nothing more in. What is in it already can still be taken. Idempotent."""
-        with self._gate:
-            if self._ended:
-                return
+        with self._lock:
             self._ended = True
-            self._queue.put(_END)
-        self.lift_bound()
+            self._news.notify_all()
+            self._room.notify_all()
 
     def lift_bound(self) -> None:
-        """Let a blocked ``put`` go on, and never block one again."""
-        room, self._room = self._room, None
-        if room is not None:
-            room.release()
+        """Let every blocked ``put`` go on, and never block one again."""
+        with self._lock:
+            self._max_queue = 0
+            self._room.notify_all()
+
+    def _await(self, timeout: float | None) -> T:
+        with self._lock:
+            self._sleepers += 1
+            try:
+                if not self._news.wait_for(self._gives, timeout):
+                    raise TimeoutError
+            finally:
+                self._sleepers -= 1
+        if not self._items and self._ended:
+            raise MailboxEnded
+        return self.get(timeout)  # unless somebody else was quicker
+
+    def _take_all(self) -> Iterator[T]:
+        while self._items:
+            with contextlib.suppress(IndexError):  # somebody else took it
+                yield self._items.popleft()
+
+    def _gives(self) -> bool:
+        return bool(self._items) or self._ended
+
+    def _takes(self) -> bool:
+        return self._ended or not self._max_queue or len(self._items) < self._max_queue

@@ -30,7 +30,7 @@ class Routes:
 
     def take(self, event: ServerEvent) -> bool:
         """Show the event to the routes until one takes it. Tells whether one did."""
-        return any(ask(route, event) for route in self._routes)
+        return bool(self._routes) and any(ask(route, event) for route in self._routes)
 
     def _remove(self, route: Route) -> None:
         with self._changing:

@@ -5,8 +5,11 @@ Daemon, because a program that forgets to close a session must still be able to 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger("reelthyme_sync")
 
 
 class Worker:
@@ -44,3 +47,9 @@ class Worker:
         except BaseException as error:  # whatever it was, the owner has to know
             failure = error
         self._ended(failure)
+
+
+def log_failure(failure: BaseException | None) -> None:
+    """The ``ended`` of a worker that nobody waits for."""
+    if failure is not None:
+        log.error("%s failed", threading.current_thread().name, exc_info=failure)

@@ -15,12 +15,11 @@ import logging
 import math
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
 import orjson
-from cattrs.gen import make_dict_structure_fn
 
 from . import beta
 from .beta import Shape
@@ -206,21 +205,50 @@ def _dict_reader(wanted: Any) -> Reader:
 
 def _record_reader(cls: type[Any]) -> Reader:
     """Read an attrs class: null counts as absent unless the field is nullable, absent as empty if it is required."""
-    fields = attrs.fields(cls)
-    nullable = {field.name for field in fields if types.NoneType in get_args(field.type)}
-    required = {field.name: _empty(field.type) for field in fields if field.default is attrs.NOTHING}
-    build = make_dict_structure_fn(cls, _converter, _cattrs_detailed_validation=False)
+    fields = [_Field.of(field) for field in attrs.fields(cls)]
 
     def read_record(value: object, _: object) -> object:
         if not isinstance(value, dict):
             raise _mismatch("dict", value)
-        present = {key: each for key, each in value.items() if each is not None or key in nullable}
-        for name, empty in required.items():
-            if name not in present:
-                present[name] = empty()
-        return build(present, cls)
+        given = {}
+        for name, kind, shape, read, nullable, empty in fields:
+            each = value.get(name)
+            if type(each) is kind:  # most fields: nothing is left to read
+                given[name] = each
+            elif each is not None:
+                given[name] = read(each, shape)
+            elif nullable and name in value:
+                given[name] = None
+            elif empty is not None:
+                given[name] = read(empty(), shape)
+        return cls(**given)
 
     return read_record
+
+
+class _Field(NamedTuple):
+    """How one field of a record is read."""
+
+    name: str
+    kind: type | None
+    """A type whose instances are taken as they are."""
+    shape: Any
+    read: Reader
+    nullable: bool
+    empty: Callable[[], object] | None
+    """What stands for a required value that is absent."""
+
+    @classmethod
+    def of(cls, field: attrs.Attribute[Any]) -> _Field:
+        kind = _literal_kind(field.type) if get_origin(field.type) is Literal else field.type
+        return cls(
+            name=field.name,
+            kind=kind if kind in (str, int, float, bool) else None,
+            shape=field.type,
+            read=_converter.get_structure_hook(field.type),
+            nullable=types.NoneType in get_args(field.type),
+            empty=_empty(field.type) if field.default is attrs.NOTHING else None,
+        )
 
 
 def _empty(wanted: Any) -> Callable[[], object]:

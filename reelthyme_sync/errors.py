@@ -4,10 +4,11 @@
     ├── MissingApiKey          yours: no key given, none in the environment
     ├── InvalidEvent           yours: an outgoing event that cannot be sent as it is (.problems)
     ├── ConcurrentReceive      yours: two threads read one session
+    ├── ForkedSession          yours: a session used in a process that was forked from its own
     ├── InvalidSignature       theirs: a webhook that the service did not sign
-    ├── ConnectFailed          the wire: no session came about (.status, .body)
+    ├── ConnectFailed          the wire: no session came about (.status, .body, .retry_after, .recoverable)
     ├── ProtocolError          the wire: the peer sent what is no realtime protocol
-    ├── ConnectionClosed       the wire: the session has ended (.code, .reason)
+    ├── ConnectionClosed       the wire: the session has ended (.code, .reason, .recoverable)
     │   └── ConnectionLost     ... and nobody asked it to; the cause is chained
     └── AudioUnavailable       the machine: no library, no device, or a device that refuses
 
@@ -17,6 +18,8 @@ An ``error`` event of the server is an event, not an exception: most of them are
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from . import meanings
 
 
 class RealtimeError(Exception):
@@ -44,6 +47,10 @@ class ConcurrentReceive(RealtimeError):
     """Two threads asked one session for its next event. Give every reader its own queue instead."""
 
 
+class ForkedSession(RealtimeError):
+    """A session that was made before ``fork()``, used in the child. Connect in the worker instead."""
+
+
 class InvalidSignature(RealtimeError):
     """A webhook whose signature is missing, old, or not made with the secret given."""
 
@@ -53,12 +60,25 @@ class ConnectFailed(RealtimeError, ConnectionError):
 
     Attributes:
         status: the HTTP status with which the server refused the upgrade, or None when none came.
-        body: what the server said with it, as text.
+        body: what the server said with it, as text; the first 64 KiB of it.
+        retry_after: seconds that the server asked us to wait before the next attempt, if it did.
+        recoverable: whether another attempt may succeed with nothing changed on our side: after a timeout or an
+            overloaded server, say, but not after a refused key.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, body: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: str = "",
+        retry_after: float | None = None,
+        recoverable: bool = False,
+    ) -> None:
         self.status = status
         self.body = body
+        self.retry_after = retry_after
+        self.recoverable = recoverable
         super().__init__(message)
 
 
@@ -72,16 +92,31 @@ class ConnectionClosed(RealtimeError, ConnectionError):
     Attributes:
         code: the WebSocket close code, or None when the connection ended without one.
         reason: the words that came with it.
+        unsent: the events, as JSON, that ``send`` had accepted and that did not get onto the wire, in order. Of those
+            that did, the last may have been lost on their way.
     """
 
-    def __init__(self, message: str, *, code: int | None = None, reason: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: int | None = None, reason: str = "", unsent: Sequence[bytes] = ()
+    ) -> None:
         self.code = code
         self.reason = reason
+        self.unsent = tuple(unsent)
         super().__init__(message)
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether a new connection may live longer. Never after a clean end: there is nothing to recover."""
+        return False
 
 
 class ConnectionLost(ConnectionClosed):
     """The session ended although neither side closed it cleanly. The cause is chained (``__cause__``)."""
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether a new connection may live longer: not when the server's close code is a verdict on what we do."""
+        return meanings.close_is_recoverable(self.code)
 
 
 class AudioUnavailable(RealtimeError, OSError):

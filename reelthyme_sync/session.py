@@ -12,22 +12,28 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import codec, endpoints
+from . import _sigterm, codec
 from ._ending import Ending
+from ._exit import Resident, hold
+from ._home import Home
 from ._hooks import Hook, Hooks, chain
 from ._link import Link
 from ._mailbox import Mailbox, MailboxEnded
 from ._routes import Route, Routes, ask
+from ._worker import Worker, log_failure
 from .beta import Shape
-from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import ConcurrentReceive, ConnectionClosed, ConnectionLost
 from .events import ClientEvent, ServerEvent
+from .reconnect import Reconnect
 from .transport import Transport
-from .transport.websocket import WebSocketTransport
+
+if TYPE_CHECKING:
+    from ._lifeline import Lifeline, Reopen
 
 Outgoing: TypeAlias = ClientEvent | Mapping[str, Any]
 """What can be sent: an event, or a dictionary in its shape on the wire."""
@@ -35,85 +41,12 @@ Outgoing: TypeAlias = ClientEvent | Mapping[str, Any]
 _ordinals = itertools.count(1)
 
 
-def connect(
-    *,
-    model: str = DEFAULT_MODEL,
-    call_id: str | None = None,
-    api_key: str | None = None,
-    url: str | None = None,
-    endpoint: Endpoint | None = None,
-    headers: Mapping[str, str] | None = None,
-    outgoing: Hooks[Outgoing] = None,
-    incoming: Hooks[ServerEvent] = None,
-    on_error: Callable[[Exception], ServerEvent | None] | None = None,
-    open_timeout: float | None = 10.0,
-    ping_interval: float | None = 5.0,
-    idle_timeout: float | None = 15.0,
-    close_timeout: float = 5.0,
-    max_queue: int = 0,
-) -> Session:
-    """Open a session with OpenAI, or with whatever speaks its protocol at ``url`` or ``endpoint``.
-
-    Args:
-        model: the model to talk to; not asked for when there is a ``call_id``.
-        call_id: follow the call of a browser or a telephone instead of opening a session of our own.
-        api_key: by default the environment's ``OPENAI_API_KEY``, which is only ever sent to OpenAI.
-        url: a relay or a local server, ``ws://…`` or ``wss://…``.
-        endpoint: an address with its headers, ready made, instead of ``model``, ``call_id``, ``api_key``, ``url``.
-        headers: more headers for the upgrade request.
-        outgoing: one callable or several, event → event, or None (not sent); on the thread that calls ``send``.
-        incoming: the same for events on their way to ``receive``, on the thread that calls it.
-        on_error: gets an exception that an ``incoming`` hook raised, and gives the event to go on with, or None
-            (dropped). Without it the exception comes out of ``receive``.
-        open_timeout: seconds for each step of connecting.
-        ping_interval: seconds between two questions for a sign of life, at most a third of ``idle_timeout``; None
-            never asks, so that a server with nothing to say counts as lost after ``idle_timeout``.
-        idle_timeout: seconds without a sign of life after which the connection is lost; None waits for ever.
-        close_timeout: the longest that ``close`` takes.
-        max_queue: events that may wait, in each direction, before ``send`` blocks or reading stops (all of it, audio
-            too); 0: no bound.
-
-    Raises:
-        MissingApiKey: before anything connects.
-        ValueError: a time that is not above zero, or a negative ``max_queue``; before anything connects.
-        ConnectFailed: nobody there, or somebody who refuses.
-    """
-    if endpoint is None and url is not None:
-        endpoint = endpoints.relay(url, model=model, call_id=call_id, api_key=api_key)
-    elif endpoint is None:
-        endpoint = endpoints.openai(model=model, call_id=call_id, api_key=api_key)
-    _check_above_zero(
-        open_timeout=open_timeout, ping_interval=ping_interval, idle_timeout=idle_timeout, close_timeout=close_timeout
-    )
-    if max_queue < 0:
-        raise ValueError(f"max_queue must not be below zero: {max_queue}")
-    if idle_timeout is not None and ping_interval is not None:
-        ping_interval = min(ping_interval, idle_timeout / 3)
-    transport = WebSocketTransport(
-        endpoint.with_headers(headers or {}), open_timeout=open_timeout, idle_timeout=idle_timeout
-    )
-    try:
-        return Session(
-            transport,
-            outgoing=outgoing,
-            incoming=incoming,
-            on_error=on_error,
-            ping_interval=ping_interval,
-            close_timeout=close_timeout,
-            max_queue=max_queue,
-            shape=endpoint.shape,
-        )
-    except BaseException:
-        transport.abort()
-        transport.close()
-        raise
-
-
 class Session:
     """An open session, to be used as a context manager, or closed by hand.
 
     Any thread may send and close; one at a time receives. ``connect`` makes a session; make one yourself to talk over
-    a transport of your own. The arguments are those of ``connect``.
+    a transport of your own. The arguments are those of ``connect``; ``reopen`` gives the next transport, for
+    ``reconnect``.
     """
 
     def __init__(
@@ -123,29 +56,49 @@ class Session:
         outgoing: Hooks[Outgoing] = None,
         incoming: Hooks[ServerEvent] = None,
         on_error: Callable[[Exception], ServerEvent | None] | None = None,
+        open_timeout: float | None = 10.0,
         ping_interval: float | None = 5.0,
         close_timeout: float = 5.0,
         max_queue: int = 0,
         shape: Shape = "ga",
+        reconnect: Reconnect | None = None,
+        reopen: Reopen | None = None,
     ) -> None:
+        self._home = Home()
         self.ordinal = next(_ordinals)
         self._outgoing: Hook[Outgoing] = chain(outgoing)
         self._incoming: Hook[ServerEvent] = _guarded(chain(incoming), on_error)
         self._close_timeout = close_timeout
-        self._shape = shape
+        self._shape: Shape = shape
         self._inbox: Mailbox[ServerEvent | Exception] = Mailbox(max_queue)
         self._receiving = threading.Lock()
         self._routing = threading.RLock()  # an event is routed and put, or a route added, never both at once
+        self._catching_up: int | None = None  # the thread on which a route is shown what had arrived before it
         self._routes = Routes()
         self._ending = Ending()
-        self._link = Link(
-            transport,
-            ordinal=self.ordinal,
-            deliver=self._deliver,
-            ended=self._ended,
-            max_queue=max_queue,
-            ping_interval=ping_interval,
-        )
+        make_link = partial(Link, ordinal=self.ordinal, max_queue=max_queue, ping_interval=ping_interval)
+        self._link: Link | Lifeline
+        if reconnect is None or reopen is None:
+            self._link = make_link(transport, deliver=self._decode, decided=self._ending.decide, ended=self._ended)
+        else:
+            from ._lifeline import Lifeline  # an eighth of the whole import, for those who want it
+
+            self._link = Lifeline(
+                transport,
+                make_link,
+                policy=reconnect,
+                reopen=reopen,
+                ordinal=self.ordinal,
+                shape=shape,
+                deliver=self._deliver,
+                decided=self._ending.decide,
+                ended=self._ended,
+                open_timeout=open_timeout,
+                max_queue=max_queue,
+            )
+        resident = Resident(hang_up=self._hang_up, abort=self._link.abort, join=self._link.join)
+        self._ending.then(resident.end_with_process())
+        _sigterm.watch()
 
     def __repr__(self) -> str:
         return f"<Session {self.ordinal} {'closed' if self.closed else 'open'}>"
@@ -161,7 +114,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether the session has ended, or is about to because ``close`` was called."""
-        return self._link.closing or self._ending.reached
+        return not self._home.here or self._link.closing or self._ending.reached
 
     def send(self, event: Outgoing, timeout: float | None = None) -> None:
         """Send an event, after those sent before it. Returns as soon as it is queued for the writer.
@@ -174,9 +127,12 @@ class Session:
             InvalidEvent: it cannot be encoded.
             ConnectionClosed: the session has ended; the event will not be sent.
             TimeoutError: there was no room in time; the event will not be sent.
+            ForkedSession: the session belongs to the process from which this one was forked.
         """
+        self._home.check()
         wanted = self._outgoing(event)
         if wanted is not None and not self._link.send(codec.encode(wanted, shape=self._shape), timeout):
+            hold()
             raise self._ending.error()
 
     def receive(self, timeout: float | None = None) -> ServerEvent:
@@ -187,7 +143,9 @@ class Session:
             ConnectionClosed: the session has ended, and all its events have been received.
             ConnectionLost: ... and nobody wanted it to end.
             ConcurrentReceive: another thread is receiving.
+            ForkedSession: the session belongs to the process from which this one was forked.
         """
+        self._home.check()
         if not self._receiving.acquire(blocking=False):
             raise ConcurrentReceive("Another thread is receiving from this session: let one thread receive for all")
         try:
@@ -217,8 +175,13 @@ class Session:
         at once. A route must be quick, and must not receive. One that raises is logged, and the event stays in the
         stream. Gives a function that removes the route again.
         """
+        self._home.check()
         with self._routing:
-            self._inbox.sift(lambda event: isinstance(event, Exception) or not ask(route, event))
+            self._catching_up = threading.get_ident()
+            try:
+                self._inbox.sift(lambda event: isinstance(event, Exception) or not ask(route, event))
+            finally:
+                self._catching_up = None
             return self._routes.add(route)
 
     def report(self, error: Exception) -> None:
@@ -226,6 +189,7 @@ class Session:
 
         The session goes on. So a consumer that waits for events hears of a microphone that was unplugged.
         """
+        self._home.check()
         self._inbox.put(error)
 
     def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -233,15 +197,27 @@ class Session:
 
         Gives a function that calls that off.
         """
+        self._home.check()
         return self._ending.then(callback)
 
     def close(self) -> None:
         """End the session: what was sent before goes out first. Idempotent, from any thread.
 
-        Returns when all is over, after ``close_timeout`` at the latest. Events that have arrived can still be received.
+        Returns when all is over, after ``close_timeout`` at the latest; in a route, at once. Events that have arrived
+        can still be received.
+        In a process that was forked from the session's own it does nothing: the session goes on where it lives.
         """
-        self._inbox.lift_bound()  # a reader that waits for room must come to the peer's goodbye
-        self._link.close(self._close_timeout)
+        if not self._home.here:
+            return
+        if self._catching_up == threading.get_ident():  # the reader, whose end we would wait for, waits for this route
+            Worker(f"reelthyme-closer-{self.ordinal}", self.close, log_failure).start()
+        else:
+            self._inbox.lift_bound()  # a reader that waits for room must come to the peer's goodbye
+            self._link.close(self._close_timeout)
+
+    def _hang_up(self) -> None:
+        self._inbox.lift_bound()
+        self._link.hang_up()
 
     def _receive(self, deadline: float | None) -> ServerEvent:
         while True:
@@ -249,6 +225,7 @@ class Session:
             try:
                 arrived = self._inbox.get(left)
             except MailboxEnded:
+                hold()
                 end = self._ending.error()
                 raise end from end.__cause__
             if isinstance(arrived, Exception):
@@ -257,8 +234,10 @@ class Session:
             if event is not None:
                 return event
 
-    def _deliver(self, data: bytes) -> None:
-        event = codec.decode(data, shape=self._shape)
+    def _decode(self, data: bytes) -> None:
+        self._deliver(codec.decode(data, shape=self._shape))
+
+    def _deliver(self, event: ServerEvent) -> None:
         with self._routing:
             if self._routes.take(event):
                 return
@@ -270,12 +249,6 @@ class Session:
     def _ended(self, end: ConnectionClosed) -> None:
         self._ending.set(end)
         self._inbox.end()
-
-
-def _check_above_zero(**seconds: float | None) -> None:
-    for name, value in seconds.items():
-        if value is not None and value <= 0:
-            raise ValueError(f"{name} must be above zero, not {value}")
 
 
 def _guarded(hook: Hook[ServerEvent], on_error: Callable[[Exception], ServerEvent | None] | None) -> Hook[ServerEvent]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, TypeVar
 
+from ._home import Home
 from .audio.devices import Microphone, Speaker
 from .audio.player import PlaybackStats, Player
 from .audio.recorder import Recorder
@@ -81,6 +82,7 @@ class AudioStream:
     """
 
     def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool) -> None:
+        self._home = Home()
         self._session = session
         self._barge_in = barge_in
         self._half_sample = (AudioPart(""), b"")  # a delta may be cut anywhere
@@ -103,10 +105,12 @@ class AudioStream:
     @property
     def stats(self) -> PlaybackStats:
         """How much has been heard, and how much waits."""
+        self._home.check()
         return self._player.stats
 
     def received_ms(self, item_id: str, content_index: int = 0) -> int:
         """Milliseconds of audio received for an item, heard or not."""
+        self._home.check()
         return self._player.received_ms(item_id, content_index)
 
     def flush(self) -> Heard | None:
@@ -115,17 +119,20 @@ class AudioStream:
         For push-to-talk, or a message that interrupts. What is still to come of the items that were cut is dropped;
         later replies play normally.
         """
+        self._home.check()
         cut = self._player.flush()
         for heard in cut:
             self._tell_server(heard)
         return cut[0] if cut else None
 
     def stop(self, drain: bool = False) -> None:
-        """Stop playing, for good, and release the speaker. Idempotent.
+        """Stop playing, for good, and release the speaker. Idempotent; in a forked process it does nothing.
 
         Args:
             drain: play what has been received first.
         """
+        if not self._home.here:
+            return
         self._remove_route()
         self._forget_end()
         self._player.finish()
@@ -181,6 +188,7 @@ class Capture:
     """
 
     def __init__(self, session: Session, microphone: Microphone, *, interval_ms: float) -> None:
+        self._home = Home()
         self._session = session
         self._recorder = Recorder(
             microphone, interval_ms=interval_ms, emit=self._append, ordinal=session.ordinal, failed=self._failed
@@ -196,7 +204,12 @@ class Capture:
         self.stop()
 
     def stop(self) -> None:
-        """Stop recording, send the rest, and release the microphone. Idempotent."""
+        """Stop recording, send the rest, and release the microphone.
+
+        Idempotent; in a forked process it does nothing.
+        """
+        if not self._home.here:
+            return
         self._forget_end()
         self._recorder.finish()
         self._recorder.join()

@@ -1,4 +1,4 @@
-"""What holds for every test: none leaves a thread behind, and in the continuous integration none is skipped."""
+"""What holds for every test: none leaves a thread behind, none shows a key, and in the CI none is skipped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
+pytest_plugins = ["leaks", "pytester"]
 
 THREADS_END_WITHIN = 5.0
 SKIPS_ARE_FAILURES = os.environ.get("CI") == "true" and sys.platform == "linux"

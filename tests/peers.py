@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 PATIENCE = 5.0
@@ -41,8 +42,7 @@ class Peer:
 
     def handshake(self) -> None:
         """Accept the upgrade."""
-        while (line := self._file.readline()) not in (b"\r\n", b""):
-            self.request += line
+        self.read_request()
         headers = dict(line.lower().split(b": ", 1) for line in self.request.split(b"\r\n")[1:] if line)
         key = next(line for line in self.request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
         token = hashlib.sha1(key.split(b": ")[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
@@ -54,6 +54,23 @@ class Peer:
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
+
+    def close(self) -> None:
+        """Let go of the socket: its descriptor is closed once this, too, is done."""
+        self._file.close()
+
+    def read_request(self) -> bytes:
+        """The client's request, which is then answered by ``send``, or not at all."""
+        while (line := self._file.readline()) not in (b"\r\n", b""):
+            self.request += line
+        return self.request
+
+    def drip(self, data: bytes, every: float) -> None:
+        """Send one byte every so many seconds, until the client is gone."""
+        with contextlib.suppress(OSError):
+            for i in range(len(data)):
+                self.sock.sendall(data[i : i + 1])
+                time.sleep(every)
 
     def read(self) -> tuple[int, bytes]:
         """The client's next frame: opcode and payload; (-1, b"") when it is gone."""
@@ -88,12 +105,12 @@ def peer(behave: Callable[[Peer], None], *, tls: ssl.SSLContext | None = None) -
         sock.settimeout(PATIENCE)
         try:
             sock = tls.wrap_socket(sock, server_side=True) if tls else sock
-        except ssl.SSLError:  # the client does not trust us: its own error says so
+        except (ssl.SSLError, ConnectionError):  # the client does not trust us, or left: its own error says so
             sock.close()
             return
-        with contextlib.closing(sock) as connection:
+        with contextlib.closing(sock), contextlib.closing(Peer(sock)) as far:
             try:
-                behave(Peer(connection))
+                behave(far)
             except BaseException as error:
                 failures.append(error)
 

@@ -9,11 +9,16 @@ PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    ["version", "errors", "pcm"],
-    ["events", "beta"],
-    ["codec", "endpoints", "playback", "schema"],
+    ["version", "errors", "meanings", "pcm", "_addresses", "reconnect"],
+    ["_credentials", "events", "beta"],
+    ["codec", "endpoints", "playback", "schema", "formats"],
+    ["conversation"],
+    ["resume"],
     [
         "_worker",
+        "_home",
+        "_exit",
+        "_sigterm",
         "_mailbox",
         "_hooks",
         "_ending",
@@ -25,15 +30,18 @@ LAYERS = [
         "audio.wav",
     ],
     ["_link", "audio.clock", "audio.pyaudio_device", "audio.recording"],
+    ["_passage"],
+    ["_lifeline"],
     ["session", "audio.player", "audio.recorder", "audio.software"],
-    ["streaming", "local_server"],
+    ["connecting", "streaming", "local_server"],
     ["fallback", "testing", "pytest_plugin"],
     ["cli"],
     ["__main__", ""],
 ]
 """From the ground up. A module may import from its own row and from those above it in this list."""
 
-PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback"]
+PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
+PURE += ["conversation", "formats", "reconnect", "resume"]
 PURE += [
     f"local_server.{name}"
     for name in [
@@ -59,7 +67,8 @@ IMPURE = {"threading", "socket", "time", "queue", "selectors", "subprocess", "as
 
 HOMES = {
     "pyaudio": "audio.pyaudio_device",
-    "websocket": "transport.websocket",
+    "websocket": "transport",
+    "python_socks": "transport.proxies",
     "soxr": None,
     "aiohttp": "local_server",
     "pocketsphinx": "local_server.ears",

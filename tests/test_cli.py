@@ -51,7 +51,7 @@ class TestArguments:
         assert __version__ in capsys.readouterr().out
 
     @pytest.mark.parametrize(
-        "arguments", [[], ["sing"], ["talk", "--nonsense"], ["serve", "--port", "x"], ["talk", "--url", "http://a"]]
+        "arguments", [[], ["sing"], ["talk", "--nonsense"], ["serve", "--port", "x"], ["talk", "--url", "ftp://a"]]
     )
     def test_bad_ones(self, arguments, capsys):
         with pytest.raises(SystemExit) as caught:

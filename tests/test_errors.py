@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from reelthyme_sync import errors
@@ -6,7 +8,7 @@ from reelthyme_sync.errors import ConnectFailed, ConnectionClosed, ConnectionLos
 
 def test_everything_we_raise_has_one_root():
     raised = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(raised) == 10
+    assert len(raised) == 11
     assert all(issubclass(kind, RealtimeError) for kind in raised)
 
 
@@ -20,6 +22,12 @@ def test_a_refused_connection_keeps_status_and_body():
     error = ConnectFailed("refused", status=401, body="no such key")
     assert (str(error), error.status, error.body) == ("refused", 401, "no such key")
     assert isinstance(error, ConnectionError)
+    assert (error.retry_after, error.recoverable) == (None, False)
+
+
+def test_a_refusal_keeps_all_it_says_when_it_is_pickled():
+    error = pickle.loads(pickle.dumps(ConnectFailed("busy", status=503, body="b", retry_after=2.5, recoverable=True)))
+    assert vars(error) == {"status": 503, "body": "b", "retry_after": 2.5, "recoverable": True}
 
 
 @pytest.mark.parametrize("kind", [ConnectionClosed, ConnectionLost])

@@ -12,9 +12,11 @@ import pytest
 import trustme
 from peers import PATIENCE, close_frame, frame, peer
 
-from reelthyme_sync import ConnectFailed, ConnectionClosed, ConnectionLost, codec, connect
+from reelthyme_sync import ConnectFailed, ConnectionClosed, ConnectionLost, codec, connect, endpoints
 from reelthyme_sync.events import InputAudioBufferAppend, ResponseOutputTextDelta
 from reelthyme_sync.transport.duplex import DuplexSocket
+from reelthyme_sync.transport.opening import Opening
+from reelthyme_sync.transport.websocket import WebSocketTransport
 
 KEY = "sk-test-0123456789"
 
@@ -106,7 +108,7 @@ class TestOpening:
 
     def test_a_peer_that_never_answers_the_upgrade(self):
         began = monotonic()
-        with peer(lambda far: far._file.read()) as url, pytest.raises(ConnectFailed, match="timed out"):
+        with peer(lambda far: far._file.read()) as url, pytest.raises(ConnectFailed, match="timed out after 0.2 s"):
             connect(url=url, open_timeout=0.2)
         assert monotonic() - began < PATIENCE
 
@@ -122,6 +124,24 @@ class TestTalking:
         data = frame(hello()) + close_frame(1000)
         with peer(talkative(*[data[i : i + 1] for i in range(len(data))])) as url, connect(url=url) as session:
             assert texts(session) == ["hello"]
+
+    @pytest.mark.parametrize("size", [0, 1, 125, 126, 1023, 1024, 1027, 65535, 65536, 200_001])
+    def test_every_length_arrives_unharmed(self, size):
+        received, data = [], bytes(range(256)) * (size // 256) + bytes(range(size % 256))
+
+        def behave(far):
+            far.handshake()
+            received.append(far.read())
+            far.send(close_frame(1000))
+            far.read_until_gone()
+
+        with peer(behave) as url:
+            transport = WebSocketTransport(endpoints.relay(url), opening=Opening(PATIENCE), idle_timeout=PATIENCE)
+            transport.send(data)
+            with pytest.raises(ConnectionClosed):
+                transport.recv()
+            transport.close()
+        assert received == [(1, data)]
 
     def test_a_ping_is_answered(self):
         answers = []
@@ -161,15 +181,47 @@ class TestEnding:
                 session.receive()
         assert type(caught.value) is ConnectionClosed
         assert (caught.value.code, caught.value.reason) == (1000, "bye")
+        assert not caught.value.recoverable
 
-    @pytest.mark.parametrize("code", [1001, 1008, 1011, 1013, 3000, 4000])
-    def test_another_code_is_a_loss_and_is_kept(self, code):
+    @pytest.mark.parametrize(
+        ("code", "words", "recoverable"),
+        [
+            (1001, "longest age", True),
+            (1002, "protocol error", False),
+            (1003, "does not take this kind", False),
+            (1007, "could not read", False),
+            (1008, "check the API key", False),
+            (1009, "too big", False),
+            (1011, "the server failed", True),
+            (1012, "the server restarts", True),
+            (1013, "try again a little later", True),
+            (3000, "the API key was refused", False),
+            (3999, "", True),
+            (4000, "beta shape", False),
+            (4999, "", False),
+        ],
+    )
+    def test_another_code_is_a_loss_that_is_explained(self, code, words, recoverable):
         with peer(talkative(frame(hello()), close_frame(code, "why"))) as url, connect(url=url) as session:
             events = session.events()
             assert next(events) == ResponseOutputTextDelta(delta="hello")
             with pytest.raises(ConnectionLost) as caught:
                 next(events)
         assert (caught.value.code, caught.value.reason) == (code, "why")
+        assert f"code {code}: why" in str(caught.value)
+        assert words in str(caught.value)
+        assert caught.value.recoverable is recoverable
+
+    def test_a_key_that_is_refused_after_the_upgrade(self):
+        """Some services open the socket first, and then say what a plain 401 would have said."""
+        said = {"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_api_key", "message": "no"}}
+        told = [frame(json.dumps(said).encode()), close_frame(3000, "invalid_request_error.invalid_api_key")]
+        with peer(talkative(*told)) as url, connect(url=url, api_key=KEY) as session:
+            events = session.events()
+            assert next(events).error.code == "invalid_api_key"
+            with pytest.raises(ConnectionLost, match="invalid_api_key.*: the API key was refused") as caught:
+                next(events)
+        assert not caught.value.recoverable
 
     @pytest.mark.parametrize("last", [b"", frame(hello())[:9]])
     def test_an_end_without_goodbye_is_a_loss(self, last):
@@ -182,6 +234,7 @@ class TestEnding:
             with pytest.raises(ConnectionLost) as caught:
                 seen.extend(session.events())
         assert caught.value.code is None
+        assert caught.value.recoverable
         assert caught.value.__cause__ is not None
 
     def test_a_peer_that_has_gone_silent_is_a_loss(self):
@@ -223,11 +276,11 @@ class TestEnding:
             far.send(close_frame(1008, "no"))
             far.read_until_gone()
 
-        def reset(sock, data):
+        def reset(sock, data, **_):
             raise ConnectionResetError("reset by peer")
 
         with peer(behave) as url, connect(url=url) as session:
-            monkeypatch.setattr(DuplexSocket, "send", reset)
+            monkeypatch.setattr(DuplexSocket, "sendall", reset)
             may_close.set()
             with pytest.raises(ConnectionLost) as caught:
                 session.receive(timeout=PATIENCE)
@@ -296,6 +349,38 @@ def exchange(sock: ssl.SSLSocket, outgoing: bytes, incoming: int) -> None:
         with contextlib.suppress(ssl.SSLWantWriteError, ssl.SSLWantReadError):
             incoming -= len(sock.recv(65536))
     sock.settimeout(PATIENCE)
+
+
+class Turns:
+    """A socket that notices whether somebody sends while somebody receives."""
+
+    def __init__(self):
+        self.receiving, self.sending, self.overlapped = threading.Event(), threading.Event(), None
+
+    def setblocking(self, _):
+        pass
+
+    def recv(self, _):
+        self.receiving.set()
+        self.overlapped = self.sending.wait(0.1)  # time enough for a send that does not wait for its turn
+        return b"x"
+
+    def send(self, data):
+        self.sending.set()
+        return len(data)
+
+
+def test_nobody_is_in_tls_while_another_is():
+    """Saturated sessions break of it only now and then; see the soaks."""
+    turns = Turns()
+    duplex = DuplexSocket(turns, idle_timeout=None)
+    reader = threading.Thread(target=duplex.recv)
+    reader.start()
+    assert turns.receiving.wait(PATIENCE)
+    duplex.sendall(b"y")
+    reader.join()
+    assert turns.sending.is_set()
+    assert turns.overlapped is False
 
 
 @pytest.fixture(scope="module")

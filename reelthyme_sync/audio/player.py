@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from .._exit import Resident
 from .._worker import Worker
 from ..pcm import BYTES_PER_SAMPLE, ms_to_bytes
 from ..playback import AudioPart, Heard, PlaybackLedger
@@ -57,6 +58,8 @@ class Player:
         self._failed = failed
         self._finished = False
         self._worker = Worker(f"reelthyme-audio-{ordinal}", self._run, self._ended)
+        resident = Resident(hang_up=self._silence, abort=self._silence, join=self._worker.join)
+        self._forget_exit = resident.end_with_process()
         self._worker.start()
 
     @property
@@ -103,6 +106,10 @@ class Player:
         """Wait until the speaker has been released, after ``finish``. Bounded: a device that stalls counts as gone."""
         self._worker.join()
 
+    def _silence(self) -> None:
+        self.finish()
+        self.flush()
+
     def _run(self) -> None:
         try:
             while (chunk := self._chunks.get()) is not None:
@@ -120,6 +127,7 @@ class Player:
                 self._speaker.write(pcm[start : start + self._slice])
 
     def _ended(self, failure: BaseException | None) -> None:
+        self._forget_exit()
         if isinstance(failure, Exception):
             log.error("playback ended: %s", failure)
             self.finish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from .._exit import Resident
 from .._worker import Worker
 from ..pcm import Chunker, ms_to_samples
 from .devices import Microphone
@@ -40,6 +41,8 @@ class Recorder:
         self._emit = emit
         self._failed = failed
         self._worker = Worker(f"reelthyme-capture-{ordinal}", self._run, self._ended)
+        resident = Resident(hang_up=self.finish, abort=self.finish, join=self._worker.join)
+        self._forget_exit = resident.end_with_process()
         self._worker.start()
 
     def finish(self) -> None:
@@ -61,6 +64,7 @@ class Recorder:
             self._microphone.close()
 
     def _ended(self, failure: BaseException | None) -> None:
+        self._forget_exit()
         if isinstance(failure, Exception):
             log.info("recording ended: %s", failure)
             self._failed(failure)

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from .. import endpoints
+from ..connecting import connect
 from ..endpoints import API_KEY_VARIABLE
 from ..fallback import openai_or_local
-from ..session import Session, connect
+from ..session import Session
 
 CLOSE_WITHIN: Final = 1.5
 """Seconds: Ctrl-C is to be over in two."""

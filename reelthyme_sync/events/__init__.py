@@ -56,6 +56,7 @@ from .client_events import (
     ResponseCreate,
     SessionUpdate,
 )
+from .connection import Disconnected, NotRestored, Reconnected
 from .content import (
     AssistantContent,
     Audio,
@@ -255,6 +256,7 @@ __all__ = [
     "ConversationItemTruncate",
     "ConversationItemTruncated",
     "CustomVoice",
+    "Disconnected",
     "DurationUsage",
     "Error",
     "ErrorDetail",
@@ -303,6 +305,7 @@ __all__ = [
     "Modality",
     "Model",
     "NoiseReduction",
+    "NotRestored",
     "OutputAudio",
     "OutputAudioBufferClear",
     "OutputAudioBufferCleared",
@@ -321,6 +324,7 @@ __all__ = [
     "RealtimeCallIncoming",
     "RealtimeSession",
     "Reasoning",
+    "Reconnected",
     "Response",
     "ResponseAudio",
     "ResponseAudioOutput",

@@ -1,9 +1,9 @@
-"""A WebSocket as a transport: websocket-client over the duplex socket. Knows frames, no JSON and no events.
+"""A WebSocket as a transport: websocket-client's frames over the duplex socket. Knows no JSON and no events.
 
-Habits of websocket-client that are worked around, each measured: its UTF-8 check costs 6 ms per 16 KB delta and is off
-(decoding JSON checks anyway); ``recv()`` loses the close code, and so does ``recv_data_frame()`` when its own answer to
-the close fails, so frames are read here; ``close()`` can block for 20 s behind the reader, so the close frame is the
-writer's and the end is ``abort``'s.
+What of websocket-client is not used, and why, each measured: its ``recv()`` loses the close code, and so does its
+``recv_data_frame()`` when its own answer to the close fails; its ``close()`` can block for 20 s behind the reader, so
+that here the close frame is the writer's and the end is ``abort``'s; its way of connecting has a timeout for each step,
+not one deadline.
 """
 
 from __future__ import annotations
@@ -13,72 +13,76 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Final, Literal
 
 import websocket
 from websocket import ABNF
 
+from .. import meanings
 from ..endpoints import Endpoint
-from ..errors import ConnectFailed, ConnectionClosed, ConnectionLost
+from ..errors import ConnectionClosed, ConnectionLost
+from .address import Address
+from .dialing import dial
 from .duplex import DuplexSocket
+from .frame_reader import FrameReader
+from .masking import masked
+from .opening import Opening
+from .upgrade import upgrade
 
 NORMAL: Final = 1000
 """The close code that means: all said and done."""
-
-_WHAT_STATUS_MEANS: Final = {
-    400: "the server did not understand the request: is the URL a realtime endpoint, and the model one of its models?",
-    401: "the API key was refused: check it for typos, and that it belongs to this service",
-    403: "the API key may not use this model or this endpoint",
-    404: "there is no realtime endpoint, or no such model, at this URL",
-    429: "too many requests, or the quota is used up: wait, or look at the account's limits",
-}
 
 
 class WebSocketTransport:
     """An open WebSocket.
 
     Args:
-        endpoint: where to connect to.
-        open_timeout: seconds for each step of connecting.
+        endpoint: where to connect to; asked for its headers once, so that a token is a fresh one.
+        opening: this attempt to connect: its deadline, and the way to abort it from another thread.
         idle_timeout: seconds without a byte from the peer after which the connection counts as lost.
+        ssl_context: how servers are verified; None verifies with the system's authorities, or SSL_CERT_FILE's.
+        proxy: the URL of a proxy; None takes the environment's, False none.
 
     Raises:
         ConnectFailed: nobody there, or somebody who refuses; with the HTTP status and body where there are any.
     """
 
-    def __init__(self, endpoint: Endpoint, *, open_timeout: float | None, idle_timeout: float | None) -> None:
-        with _connect_failures(endpoint):
-            connection: Any = websocket.create_connection(
-                endpoint.url,
-                timeout=open_timeout,
-                header=dict(endpoint.headers),
-                sslopt={"context": ssl.create_default_context()},
-                skip_utf8_validation=True,
-                enable_multithread=False,  # its lock would make the reader wait for the writer
-                suppress_origin=True,  # a request with an Origin counts as a browser's
-                redirect_limit=0,  # a redirect would carry the key to another host
-            )
-        if connection.getstatus() != HTTPStatus.SWITCHING_PROTOCOLS:  # websocket-client 1.8 accepts a redirect
-            connection.shutdown()
-            raise ConnectFailed(f"Could not connect to {endpoint.url}: HTTP {connection.getstatus()}")
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        opening: Opening,
+        idle_timeout: float | None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | Literal[False] | None = None,
+    ) -> None:
+        address = Address.of(endpoint)
+        try:
+            headers = endpoint.upgrade_headers()
+            dial(address, opening, ssl_context=ssl_context, proxy=proxy)
+            upgrade(address, headers, opening)
+        except BaseException:
+            opening.discard()
+            raise
+        self._idle_timeout = idle_timeout
         self._sending = threading.Lock()
-        self._duplex = DuplexSocket(connection.sock, idle_timeout=idle_timeout)
-        connection.sock = self._duplex
-        self._ws = connection
+        self._finished = False
+        self._duplex = DuplexSocket(opening.sock, idle_timeout=idle_timeout)
+        self._frames = FrameReader(self._duplex.recv)
 
     def recv(self) -> bytes:
         """The next text or binary message. Pings are answered on the way; pongs end only the idle time."""
-        while True:
-            with _losses():
-                frame = self._ws.recv_frame()
-            if frame.opcode == ABNF.OPCODE_CLOSE:
-                self._answer(frame.data[:2], ABNF.OPCODE_CLOSE)
-                raise _closed_by(frame.data)
-            if frame.opcode == ABNF.OPCODE_PING:
-                self._answer(frame.data, ABNF.OPCODE_PONG)
-            elif frame.opcode != ABNF.OPCODE_PONG and (message := self._joined(frame)) is not None:
-                return message
+        with _losses():
+            while True:
+                frame, data = self._frames.read()
+                if frame.opcode == ABNF.OPCODE_CLOSE:
+                    if not self._finished:  # else it is the answer to ours
+                        self._answer(data[:2], ABNF.OPCODE_CLOSE)
+                    raise _closed_by(data)
+                if frame.opcode == ABNF.OPCODE_PING:
+                    self._answer(data, ABNF.OPCODE_PONG)
+                elif frame.opcode != ABNF.OPCODE_PONG and (message := self._frames.join(frame, data)) is not None:
+                    return message
 
     def send(self, data: bytes) -> None:
         """Send one text message."""
@@ -90,11 +94,12 @@ class WebSocketTransport:
 
     def finish(self) -> None:
         """Send the close frame."""
+        self._finished = True
         self._send(struct.pack("!H", NORMAL), ABNF.OPCODE_CLOSE)
 
     def _send(self, data: bytes, opcode: int) -> None:
         with self._sending, _losses():
-            self._ws.send(data, opcode)
+            self._duplex.sendall(masked(data, opcode))
 
     def _answer(self, data: bytes, opcode: int) -> None:
         """Answer from the reader, unless the writer is in the middle of a frame: the reader never waits for it.
@@ -103,18 +108,13 @@ class WebSocketTransport:
         """
         if self._sending.acquire(blocking=False):
             try:
-                with contextlib.suppress(OSError, websocket.WebSocketException):
-                    self._ws.send(data, opcode)
+                self._duplex.sendall(masked(data, opcode), within=self._idle_timeout)
+            except ConnectionLost:
+                raise  # no room for so long that the peer counts as gone
+            except OSError:
+                pass  # what it has said before it went is still to be read
             finally:
                 self._sending.release()
-
-    def _joined(self, frame: Any) -> bytes | None:
-        """A message, once its last frame has come."""
-        fragments = self._ws.cont_frame
-        with _losses():
-            fragments.validate(frame)
-            fragments.add(frame)
-            return bytes(fragments.extract(frame)[1].data) if fragments.is_fire(frame) else None
 
     def abort(self) -> None:
         """Shut the socket down under whoever uses it."""
@@ -126,27 +126,11 @@ class WebSocketTransport:
 
 
 @contextlib.contextmanager
-def _connect_failures(endpoint: Endpoint) -> Iterator[None]:
-    """Turn what can go wrong on the way to an open socket into ``ConnectFailed``."""
-    where = f"Could not connect to {endpoint.url}"
-    try:
-        yield
-    except websocket.WebSocketBadStatusException as error:
-        status, body = error.status_code, _text(error.resp_body)
-        meaning = _WHAT_STATUS_MEANS.get(status, "the server refused the upgrade")
-        raise ConnectFailed(f"{where}: HTTP {status}: {meaning}", status=status, body=body) from error
-    except ConnectionRefusedError as error:
-        raise ConnectFailed(f"{where}: nobody listens there") from error
-    except (OSError, websocket.WebSocketException) as error:
-        raise ConnectFailed(f"{where}: {error}") from error
-
-
-@contextlib.contextmanager
 def _losses() -> Iterator[None]:
     """Turn every way in which an open socket breaks into ``ConnectionLost``, the cause chained."""
     try:
         yield
-    except ConnectionLost:
+    except ConnectionClosed:
         raise
     except (OSError, websocket.WebSocketException) as error:
         raise ConnectionLost(f"The connection was lost: {error}") from error
@@ -155,12 +139,9 @@ def _losses() -> Iterator[None]:
 def _closed_by(payload: bytes) -> ConnectionClosed:
     """Read a close frame: two bytes of code, then the reason. Empty means that none was given."""
     code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else None
-    reason = _text(payload[2:])
-    told = f"code {code}" + (f", {reason}" if reason else "")
+    reason = bytes(payload[2:]).decode("utf-8", "replace")
+    told = ("without a code" if code is None else f"code {code}") + (f": {reason}" if reason else "")
     if code == NORMAL:
         return ConnectionClosed(f"The server closed the session ({told})", code=code, reason=reason)
-    return ConnectionLost(f"The server ended the session ({told})", code=code, reason=reason)
-
-
-def _text(data: Any) -> str:
-    return data.decode("utf-8", "replace") if isinstance(data, bytes | bytearray) else str(data or "")
+    advice = f": {meaning}" if (meaning := meanings.of_close(code)) else ""
+    return ConnectionLost(f"The server ended the session ({told}){advice}", code=code, reason=reason)

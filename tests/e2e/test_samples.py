@@ -56,3 +56,10 @@ def test_voice_chat_from_a_recording(question):
 
 def test_push_to_talk_from_a_recording(question):
     assert "42" in run("push_to_talk.py", question)[-1]
+
+
+def test_long_call_outlives_its_connections():
+    printed = run("long_call.py")
+    assert "3 times 3 is 9." in printed
+    assert "9 times 9 is 81." in printed
+    assert any(line.startswith("[a new connection; the server has been told") for line in printed)
