@@ -47,6 +47,11 @@ def with_choice(url: str, *, model: str, call_id: str | None) -> str:
     return f"{base}?{'&'.join(pairs)}" if pairs else base
 
 
+def names_call(url: str) -> bool:
+    """Whether the address is that of a call under way."""
+    return "call_id" in {_name(pair) for pair in url.partition("?")[2].split("&")}
+
+
 def with_query(base: str, query: Mapping[str, str | None]) -> str:
     """The address with those of the names that have a value."""
     given = {name: value for name, value in query.items() if value}

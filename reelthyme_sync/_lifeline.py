@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from math import inf
+from secrets import token_hex
 from time import monotonic
 from typing import Final, TypeAlias
 
@@ -20,6 +21,7 @@ from .beta import Shape
 from .errors import ConnectionClosed, ConnectionLost
 from .events import ServerEvent
 from .reconnect import Reconnect
+from .resume.journal import Journal
 from .transport import Transport
 from .transport.opening import Opening
 
@@ -44,6 +46,7 @@ class Lifeline:
         reopen: opens a further transport.
         ordinal: the N in the threads' names.
         shape: whose words the server speaks.
+        follows_call: whether the conversation goes on without us.
         deliver: gets every event for the user, on a reader or on the supervisor.
         decided: called once, with the end of all, before ``send`` begins to refuse.
         ended: called once, as the last act, with the same.
@@ -60,6 +63,7 @@ class Lifeline:
         reopen: Reopen,
         ordinal: int,
         shape: Shape,
+        follows_call: bool,
         deliver: Callable[[ServerEvent], None],
         decided: Callable[[ConnectionClosed], None],
         ended: Callable[[ConnectionClosed], None],
@@ -78,7 +82,13 @@ class Lifeline:
         self._delays = policy.delays()
         self._no_move_before = 0.0
         self._passage = Passage(
-            transport, make_link, ordinal=ordinal, shape=shape, deliver=deliver, max_queue=max_queue
+            transport,
+            make_link,
+            journal=Journal(token_hex(4), shape=shape, follows_call=follows_call),
+            ordinal=ordinal,
+            shape=shape,
+            deliver=deliver,
+            max_queue=max_queue,
         )
         self._supervisor = Worker(f"reelthyme-reconnect-{ordinal}", self._supervise, self._supervised)
         self._supervisor.start()

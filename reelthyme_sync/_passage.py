@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from secrets import token_hex
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -60,6 +59,7 @@ class Passage:
     Args:
         transport: the first one, open.
         make_link: makes the link of a transport.
+        journal: a new one, ours from now on.
         ordinal: the session's.
         shape: whose words the server speaks.
         deliver: gets every event for the user, on a reader or on the owner's thread.
@@ -71,6 +71,7 @@ class Passage:
         transport: Transport,
         make_link: Callable[..., Link],
         *,
+        journal: Journal,
         ordinal: int,
         shape: Shape,
         deliver: Callable[[ServerEvent], None],
@@ -81,7 +82,7 @@ class Passage:
         self._shape = shape
         self._deliver = deliver
         self._max_queue = max_queue
-        self._journal = Journal(token_hex(4), shape=shape)
+        self._journal = journal
         self._sending = threading.Lock()
         self._changed = threading.Condition()
         self._shut = False

@@ -112,6 +112,7 @@ def connect(
             close_timeout=close_timeout,
             max_queue=max_queue,
             shape=endpoint.shape,
+            follows_call=endpoint.follows_call,
             reconnect=reconnect,
             reopen=lambda opening: open_transport(opening=opening),
         )

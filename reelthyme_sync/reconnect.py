@@ -11,6 +11,10 @@ import attrs
 LEAD: Final = 120.0
 """Seconds before a socket's end of life from which on a moment between turns is looked for."""
 
+_BELIEVED: Final = 60.0
+"""Seconds: a new socket whose end is announced sooner is more likely a clock that goes wrong, theirs or ours, and would
+have us move for ever."""
+
 
 def _above_zero(_: object, field: attrs.Attribute[Any], value: float) -> None:
     if value <= 0:
@@ -50,7 +54,9 @@ class Reconnect:
         Args:
             expires_in: seconds from its begin until the end that the server announced; None when it did not.
         """
-        return self.max_age if expires_in is None else min(self.max_age, expires_in)
+        if expires_in is None or expires_in < _BELIEVED:
+            return self.max_age
+        return min(self.max_age, expires_in)
 
     def time_to_move(self, expires_in: float | None) -> float:
         """Seconds from a socket's begin after which the next quiet moment is for replacing it."""

@@ -45,8 +45,8 @@ class Session:
     """An open session, to be used as a context manager, or closed by hand.
 
     Any thread may send and close; one at a time receives. ``connect`` makes a session; make one yourself to talk over
-    a transport of your own. The arguments are those of ``connect``; ``reopen`` gives the next transport, for
-    ``reconnect``.
+    a transport of your own. The arguments are those of ``connect``; for ``reconnect``, ``reopen`` gives the next
+    transport, and ``follows_call`` says that the server needs to be told nothing, because it holds the call.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Session:
         close_timeout: float = 5.0,
         max_queue: int = 0,
         shape: Shape = "ga",
+        follows_call: bool = False,
         reconnect: Reconnect | None = None,
         reopen: Reopen | None = None,
     ) -> None:
@@ -90,6 +91,7 @@ class Session:
                 reopen=reopen,
                 ordinal=self.ordinal,
                 shape=shape,
+                follows_call=follows_call,
                 deliver=self._deliver,
                 decided=self._ending.decide,
                 ended=self._ended,

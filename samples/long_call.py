@@ -1,4 +1,4 @@
-"""A conversation that outlives its connections: here each lasts two seconds, with OpenAI an hour. No sound, no key.
+"""A conversation that outlives its connections: here each lasts for two seconds, with OpenAI for an hour. No sound, no key.
 
 python samples/long_call.py
 """
@@ -46,8 +46,8 @@ def print_answer(session) -> None:
 
 
 def main() -> None:
-    policy = Reconnect(initial_delay=0.1)
-    with local_server.serve(lifetime=2) as server, connect(url=server.url, reconnect=policy) as session:
+    policy = Reconnect(max_age=2)  # seconds; an hour unless given
+    with local_server.serve() as server, connect(url=server.url, reconnect=policy) as session:
         session.send(SessionUpdate(session=RealtimeSession(output_modalities=["text"])))
         for number in NUMBERS:
             time.sleep(0.4)  # somebody types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -347,11 +348,9 @@ class TestMoving:
             service.first.push({"type": "response.done", "response": {"id": "resp_1", "status": "completed"}})
             assert names(until(session, "response.done")) == ["response.done"]
 
-    def test_when_the_server_announces_its_end(self):
-        import time
-
-        service = Service()
-        service.first.push({"type": "session.created", "session": {"type": "realtime", "expires_at": time.time() + 1}})
+    def test_before_the_end_that_the_server_announces(self, service, monkeypatch):
+        monkeypatch.setattr("reelthyme_sync.reconnect._BELIEVED", 0.0)
+        service.first.push({"type": "session.updated", "session": {"type": "realtime", "expires_at": time.time() + 1}})
         with open_session(service) as session:
             assert until(session, "reelthyme.reconnected")[-1].planned
 
@@ -394,6 +393,41 @@ class TestBound:
         threading.Thread(target=blocked, daemon=True).start()
         session.close()
         assert refused.wait(PATIENCE)
+
+
+class TestFollowingACall:
+    """The conversation is the call's, and goes on at the server when a socket of ours breaks."""
+
+    def test_nothing_is_told_again_but_what_was_not_answered(self, service):
+        with open_session(service, follows_call=True) as session:
+            session.send(SessionUpdate(session=RealtimeSession(instructions="short")))
+            say(session, "hello", "a")
+            until(session, "conversation.item.done")
+            service.first.hang_up(None)
+            until(session, "reelthyme.disconnected")
+            say(session, "more", "b")
+            seen = until(session, "conversation.item.done")
+        assert [message["item"]["id"] for message in service.transport(1).sent] == ["b"]
+        reconnected = next(event for event in seen if isinstance(event, Reconnected))
+        assert (reconnected.restored, reconnected.not_restored, reconnected.resent) == ([], [], 1)
+
+    def test_a_response_ends_once(self, service):
+        with open_session(service, follows_call=True) as session:
+            session.send(ResponseCreate())
+            until(session, "response.created")
+            service.first.hang_up(None)
+            seen = until(session, "reelthyme.reconnected")
+            service.transport(1).push({"type": "response.done", "response": {"id": "resp_1", "status": "completed"}})
+            service.transport(1).push({"type": "response.done", "response": {"id": "resp_2", "status": "completed"}})
+            seen += until(session, "response.done")
+        assert [event.response.id for event in seen if event.type == "response.done"] == ["resp_1", "resp_2"]
+
+    def test_it_never_moves(self, service):
+        with open_session(service, Reconnect(max_age=0.1), follows_call=True) as session:
+            session.receive(PATIENCE)
+            with pytest.raises(TimeoutError):
+                session.receive(0.3)
+        assert service.attempts == 0
 
 
 def test_a_policy_that_cannot_work_is_refused():

@@ -18,7 +18,8 @@ def test_waits_differ_by_chance():
 
 
 @pytest.mark.parametrize(
-    ("max_age", "expires_in", "age"), [(3600, None, 3600), (3600, 1800, 1800), (600, 1800, 600), (3600, -5, -5)]
+    ("max_age", "expires_in", "age"),
+    [(3600, None, 3600), (3600, 1800, 1800), (600, 1800, 600), (3600, -5, 3600), (3600, 59, 3600), (3600, 61, 61)],
 )
 def test_a_socket_lives_until_the_sooner_of_both_ends(max_age, expires_in, age):
     assert Reconnect(max_age=max_age).age(expires_in) == age

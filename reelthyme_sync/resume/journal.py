@@ -75,14 +75,17 @@ class Journal:
     Args:
         token: makes the ids that are given to events and items unlike those of other sessions.
         shape: whose words the server speaks.
+        follows_call: whether the conversation goes on without us, on a server that forgets nothing.
     """
 
-    def __init__(self, token: str, *, shape: Shape = "ga") -> None:
+    def __init__(self, token: str, *, shape: Shape = "ga", follows_call: bool = False) -> None:
         self.session: AnySession = RealtimeSession()
         """What the server last said that the session is."""
         self.restoration: Restoration | None = None
         """What the present server was told first; None for the very first server."""
         self._shape = shape
+        self._follows_call = follows_call
+        self._ended_here: set[str] = set()  # responses that we ended, and whose own end may still come
         self._token = token
         self._restorations = 0
         self._settings: dict[str, Any] = {}
@@ -121,6 +124,8 @@ class Journal:
         """The server has said something. Tells whether it is for the user, and not only about the restoration."""
         greeting = isinstance(event, SessionCreated) and not self._greeted
         self._greeted = self._greeted or greeting
+        if isinstance(event, ResponseDone) and event.response.id in self._ended_here:
+            return False
         if self.restoration is not None and self.restoration.takes(event):
             if isinstance(event, SessionCreated | SessionUpdated):
                 self._conversation.apply(event)
@@ -180,9 +185,11 @@ class Journal:
 
     @property
     def between_turns(self) -> bool:
-        """Whether a change of the server would cut nothing off."""
+        """Whether a change of the server would cut nothing off. A call that is followed stays where it is."""
         busy = self._responses or self._turns.under_way or self._unwritten.awaits
-        return not busy and all(message.type in APPENDS for message in self._outbound) and self._hears_turns_or_nothing
+        if busy or self._follows_call:
+            return False
+        return all(message.type in APPENDS for message in self._outbound) and self._hears_turns_or_nothing
 
     @property
     def unanswered(self) -> int:
@@ -200,6 +207,7 @@ class Journal:
         self._unwritten.cut()
         self._conversation.cut_off()
         ends = [ResponseDone(response=self._cut_off(begun)) for begun in self._responses.values()]
+        self._ended_here = set(self._responses) if self._follows_call else set()
         self._responses.clear()
         return ends
 
@@ -211,6 +219,8 @@ class Journal:
         """
         self._restorations += 1
         self._online = True
+        if self._follows_call:
+            return self._take_up_again()
         for message in self._outbound.forget():
             if message.type == TRUNCATE:
                 self._truncate(message)
@@ -229,6 +239,18 @@ class Journal:
         self._sound.restart()
         self._mend_places({event["item"]["id"] for event in items})
         return [*map(self._encode, self.restoration.messages), *(message.data() for message in self._outbound)]
+
+    def _take_up_again(self) -> list[bytes]:
+        """The server has gone on with the call, and knows all but what it has not answered."""
+        self.restoration = Restoration(
+            None,
+            [],
+            unfinished=set(),
+            not_restored=[],
+            resent=self.unanswered,
+            audio_lost_ms=self._take_lost_ms(),
+        )
+        return self.waiting()
 
     def _take_lost_ms(self) -> float:
         """The sound that is lost; also what was lost before the last server, if that went before the user was told."""
