@@ -1,4 +1,4 @@
-"""A conversation that outlives its connections: here each lasts for two seconds, with OpenAI for an hour. No sound, no key.
+"""A conversation that outlives its connections: here each lasts two seconds, with OpenAI an hour. No sound, no key.
 
 python samples/long_call.py
 """
