@@ -56,15 +56,19 @@ class Resident:
 _residents: Final[dict[Resident, int]] = {}
 
 _leaving = threading.Event()
+_killed = threading.Event()
 _gone: Final = threading.Event()  # never set: the process itself ends the wait
 
 
-def end_all(all_told: Callable[[], object] = lambda: None) -> None:
+def end_all(all_told: Callable[[], object] = lambda: None, *, killed: bool = False) -> None:
     """End everything that is open in this process, within ``END_WITHIN``.
 
     Args:
         all_told: called when everything has been told to end, before the waiting.
+        killed: whether the process will not outlive this, so that the main thread too has nothing more to do.
     """
+    if killed:
+        _killed.set()
     _leaving.set()
     deadline = monotonic() + END_WITHIN
     here = [resident for resident, process in list(_residents.items()) if process == os.getpid()]
@@ -81,12 +85,13 @@ def hold() -> None:
     """Keep a thread of the user's that meets an end here, when all that ends is the process.
 
     Otherwise daemon threads, which Python drops in silence, would die of ``ConnectionClosed`` with a traceback, or go
-    on printing while the interpreter is taken down, which is fatal for it. Not the main thread, which may be running
-    the user's own exit functions; not the library's, which have devices to release; and not for ever, because an exit
-    function may be waiting for a lock of the thread.
+    on printing while the interpreter is taken down, which is fatal for it. The main thread only if the process is
+    killed: else it may be running the user's own exit functions. Not the library's, which have devices to release; and
+    not for ever, because an exit function may be waiting for a lock of the thread.
     """
     thread = threading.current_thread()
-    if _leaving.is_set() and thread is not threading.main_thread() and not thread.name.startswith("reelthyme-"):
+    runs_on = thread is threading.main_thread() and not _killed.is_set()
+    if _leaving.is_set() and not runs_on and not thread.name.startswith("reelthyme-"):
         _gone.wait(END_WITHIN)
 
 

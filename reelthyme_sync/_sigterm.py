@@ -65,7 +65,7 @@ class Termination:
 
     def _end_all(self) -> None:
         try:
-            _exit.end_all(self._all_told.open)
+            _exit.end_all(self._all_told.open, killed=True)
         finally:
             self._all_over.open()
 
