@@ -18,7 +18,7 @@ from ._link import Link
 from ._passage import Passage, Span
 from ._worker import Worker
 from .beta import Shape
-from .errors import ConnectionClosed, ConnectionLost
+from .errors import ConnectionClosed, ConnectionLost, RealtimeError
 from .events import ServerEvent
 from .reconnect import Reconnect
 from .resume.journal import Journal
@@ -77,6 +77,7 @@ class Lifeline:
         self._ended = ended
         self._open_timeout = open_timeout
         self._closing = threading.Event()
+        self._finishing = threading.Lock()
         self._close_timeout = _OLD_LINK_CLOSES_WITHIN
         self._opening = Opening(open_timeout)
         self._delays = policy.delays()
@@ -113,8 +114,8 @@ class Lifeline:
         link = self.hang_up()
         if link is not None:
             link.close(timeout)
-        if not self._supervisor.is_current() and not (link is not None and link.on_reader):
-            self._supervisor.join(max(0.0, deadline - monotonic()))
+        if not self._supervisor.join(max(0.0, deadline - monotonic())) and self._passage.span.link is None:
+            self._finish(self._closed_between(None))  # it looks up a name, or asks for a token: nothing can end that
 
     def hang_up(self) -> Link | None:
         """Begin to close, as ``Link.hang_up``. Does not wait. Gives the present link."""
@@ -139,9 +140,9 @@ class Lifeline:
         while True:
             verdict = self._passage.await_end(self._until_move)
             if verdict is None:
-                self._passage.hold(True)
+                self._passage.hold()
                 self._move()
-                self._passage.hold(False)
+                self._passage.let_go()
             elif not self._recovers(verdict):
                 return self._finish(verdict)
             elif (final := self._reconnect(verdict)) is not None:
@@ -170,11 +171,9 @@ class Lifeline:
             return
         left_behind = old.link
         if not self._take_over(transport, Span(planned=True, attempts=1), unless_busy=True):
-            transport.abort()
-            transport.close()
             return
         log.info("session %d has moved to a new socket", self._ordinal)
-        self._passage.hold(False)
+        self._passage.let_go()
         if left_behind is not None:
             left_behind.close(_OLD_LINK_CLOSES_WITHIN)
         self._passage.confirm(self._open_timeout)
@@ -182,19 +181,21 @@ class Lifeline:
     def _reconnect(self, verdict: ConnectionClosed) -> ConnectionClosed | None:
         """Go on with a new socket. None if we do, or else the end."""
         log.info("session %d is disconnected: %s", self._ordinal, verdict)
-        if self._passage.span.useful:  # else the server takes us in only to throw us out: attempts go on being counted
-            self._delays = self._policy.delays()
+        span = self._passage.span
+        if span.useful or monotonic() - span.began > self._policy.max_delay:
+            self._delays = self._policy.delays()  # else the server takes us in only to throw us out: no new start
+        self._passage.cut(verdict)
         cause: Exception = verdict
         for attempts, delay in enumerate(self._delays, start=1):
-            self._passage.cut(verdict)
-            if self._closing.wait(max(delay, getattr(cause, "retry_after", None) or 0.0)):
+            asked = getattr(cause, "retry_after", None) or 0.0
+            if self._closing.wait(max(delay, min(asked, self._policy.max_delay))):
                 return self._closed_between(cause)
             try:
                 transport = self._open()
             except Exception as error:
                 if self.closing:
                     return self._closed_between(cause)
-                if not getattr(error, "recoverable", False):
+                if not getattr(error, "recoverable", not isinstance(error, RealtimeError | ValueError)):
                     return self._lost(f"{verdict}, and a new connection is refused: {error}", error, verdict)
                 log.info("attempt %d of session %d to reconnect failed: %s", attempts, self._ordinal, error)
                 cause = error
@@ -205,6 +206,7 @@ class Lifeline:
             end = self._passage.await_end(lambda: inf)
             if end is None or not self._recovers(end):
                 return end
+            self._passage.cut(end)
             cause = end
         return self._lost(f"{verdict}, and it could not be restored: {cause}", cause, verdict)
 
@@ -212,23 +214,34 @@ class Lifeline:
         self._opening = Opening(self._open_timeout)
         if self.closing:  # close() may have aborted the one before
             self._opening.abort()
-        return self._reopen(self._opening)
+        transport = self._reopen(self._opening)
+        if self.closing:
+            _discard(transport)
+            raise ConnectionClosed("The session is closed")
+        return transport
 
     def _take_over(self, transport: Transport, span: Span, *, unless_busy: bool = False) -> bool:
-        link = self._passage.take_over(transport, span, unless_busy=unless_busy)
+        try:
+            link = self._passage.take_over(transport, span, unless_busy=unless_busy)
+        except BaseException:
+            _discard(transport)
+            raise
         if link is None:
+            _discard(transport)
             return False
         self._no_move_before = 0.0
         if self.closing:  # close() may have come before there was a link to be closed
             link.close(self._close_timeout)
         return True
 
-    def _closed_between(self, cause: Exception) -> ConnectionClosed:
+    def _closed_between(self, cause: Exception | None) -> ConnectionClosed:
         if self._passage.unsent:
             return self._lost("The session was closed while it was disconnected", cause)
         return ConnectionClosed("The session is closed")
 
-    def _lost(self, message: str, cause: BaseException, verdict: ConnectionClosed | None = None) -> ConnectionLost:
+    def _lost(
+        self, message: str, cause: BaseException | None, verdict: ConnectionClosed | None = None
+    ) -> ConnectionLost:
         """The end while there is no socket, with all that waits for one."""
         code, reason = (verdict.code, verdict.reason) if verdict else (None, "")
         lost = ConnectionLost(message, code=code, reason=reason, unsent=self._passage.unsent)
@@ -236,12 +249,24 @@ class Lifeline:
         return lost
 
     def _finish(self, verdict: ConnectionClosed) -> None:
+        """Tell the end, once; ``close`` does not wait for a supervisor that cannot be woken."""
+        if not self._finishing.acquire(blocking=False):
+            return
         self._decided(verdict)
         self._passage.shut()
+        if (unsent := self._passage.unsent) and not isinstance(verdict, ConnectionLost) and self.closing:
+            verdict = self._lost("The session was closed before all was sent", verdict)
+        verdict.unsent = tuple(unsent)
         self._ended(verdict)
 
     def _supervised(self, failure: BaseException | None) -> None:
         """A fault of ours must not leave anybody waiting."""
         if failure is not None:
             log.error("the supervisor of session %d failed", self._ordinal, exc_info=failure)
+            self.abort()
             self._finish(self._lost(f"The session broke off: {failure!r}", failure))
+
+
+def _discard(transport: Transport) -> None:
+    transport.abort()
+    transport.close()

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 from ._mailbox import Mailbox, MailboxEnded
-from ._worker import Worker, log_failure
+from ._worker import Worker
 from .errors import ConnectionClosed, ConnectionLost
 from .transport import Transport
 
@@ -53,7 +53,6 @@ class Link:
         max_queue: int,
         ping_interval: float | None,
     ) -> None:
-        self._ordinal = ordinal
         self._transport = transport
         self._deliver = deliver
         self._decided = decided
@@ -73,11 +72,6 @@ class Link:
         """Whether ``close`` has been called."""
         return self._closing
 
-    @property
-    def on_reader(self) -> bool:
-        """Whether the caller is on the reader, which cannot wait for the end."""
-        return self._reader.is_current()
-
     def send(self, data: bytes, timeout: float | None) -> bool:
         """Hand a message to the writer. False if the link takes no more: the message will not be sent.
 
@@ -87,14 +81,8 @@ class Link:
         return self._outbox.put(data, timeout)
 
     def close(self, timeout: float) -> None:
-        """Send what waits, say goodbye, and wait for the end, at most ``timeout`` seconds; then cut.
-
-        On the reader thread, which cannot wait for itself, it returns at once, and a thread of its own waits.
-        """
+        """Send what waits, say goodbye, wait for the end, at most ``timeout`` seconds; then cut. Not on the reader."""
         self.hang_up()
-        if self.on_reader:
-            Worker(f"reelthyme-closer-{self._ordinal}", lambda: self._await_end(timeout), log_failure).start()
-            return
         self._await_end(timeout)
 
     def hang_up(self) -> None:
@@ -117,7 +105,7 @@ class Link:
             return
         self._transport.abort()
         if not self._reader.join(timeout * _RESERVE):
-            log.error("%s does not end: a route is stuck in user code", self._reader.name)
+            log.error("%s does not end: a route, or a consumer with a full max_queue, holds it up", self._reader.name)
 
     def _read(self) -> None:
         while True:
@@ -162,7 +150,7 @@ class Link:
         verdict.unsent = tuple(unsent)
         if not unsent or not self._closing or isinstance(verdict, ConnectionLost):
             return verdict
-        return ConnectionLost(f"The session was closed before {len(unsent)} events could be sent", unsent=unsent)
+        return ConnectionLost("The session was closed before all was sent", unsent=unsent)
 
     def _verdict(self, read: BaseException | None, written: BaseException | None) -> ConnectionClosed:
         """How the link ended, from the reader's failure, the writer's if that came first, and what we wanted."""

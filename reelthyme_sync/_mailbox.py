@@ -60,10 +60,12 @@ class Mailbox(Generic[T]):
             TimeoutError: none came in that time.
             MailboxEnded: all have been taken, and there will be no more.
         """
+        if not self._items:
+            self._await(timeout)
         try:
             item = self._items.popleft()
         except IndexError:
-            return self._await(timeout)
+            return self.get(timeout)  # somebody else was quicker
         if self._max_queue:
             with self._lock:
                 self._room.notify()
@@ -100,7 +102,7 @@ class Mailbox(Generic[T]):
             self._max_queue = 0
             self._room.notify_all()
 
-    def _await(self, timeout: float | None) -> T:
+    def _await(self, timeout: float | None) -> None:
         with self._lock:
             self._sleepers += 1
             try:
@@ -110,7 +112,6 @@ class Mailbox(Generic[T]):
                 self._sleepers -= 1
         if not self._items and self._ended:
             raise MailboxEnded
-        return self.get(timeout)  # unless somebody else was quicker
 
     def _take_all(self) -> Iterator[T]:
         while self._items:

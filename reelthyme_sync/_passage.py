@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -38,8 +39,9 @@ class Span:
         planned: whether it was opened while the last one still held.
         attempts: how many it took.
         link: None until it runs, and again after its end.
-        told: whether the user knows of it.
+        told: whether the user knows of it, and of nothing else since.
         useful: whether a server has said something to the user in it.
+        delivering: whether its reader is with the user, or waits for one who has stopped.
         verdict: how it ended.
     """
 
@@ -48,6 +50,7 @@ class Span:
     link: Link | None = None
     told: bool = False
     useful: bool = False
+    delivering: bool = False
     verdict: ConnectionClosed | None = None
     began: float = attrs.field(factory=monotonic)
     began_at: float = attrs.field(factory=time.time)
@@ -87,7 +90,9 @@ class Passage:
         self._changed = threading.Condition()
         self._shut = False
         self._watching = False
-        self._moving = False
+        self._held_until = -inf
+        self._refused: set[int] = set()  # numbers of messages that no link has taken
+        self._left_over: set[bytes] = set()  # messages that a link took and did not send
         self._numbered = 0
         self._span = Span(told=True)
         self._span.link = self._linked(self._span, transport)
@@ -99,9 +104,10 @@ class Passage:
 
     @property
     def unsent(self) -> list[bytes]:
-        """All that no server has answered."""
+        """What was taken, and has never got onto a wire."""
         with self._changed:
-            return self._journal.waiting()
+            waiting = [(message.number, message.data()) for message in self._journal.waiting()]
+            return [data for number, data in waiting if number in self._refused or data in self._left_over]
 
     def expires_in(self, span: Span) -> float | None:
         """Seconds from the begin of the span to the end that the server announced."""
@@ -116,13 +122,14 @@ class Passage:
         Raises:
             TimeoutError: there was no room for that long.
         """
-        deadline = None if timeout is None else monotonic() + timeout
-        self._await_move(timeout)
-        self._await_room(timeout)
-        if not self._sending.acquire(timeout=-1 if deadline is None else max(0.0, deadline - monotonic())):
+        deadline = inf if timeout is None else monotonic() + timeout
+        if not threading.current_thread().name.startswith("reelthyme-"):  # sound must go on, and what we wait for may
+            self._await_move(deadline)  # be on one of these threads
+            self._await_room(deadline)
+        if not self._sending.acquire(timeout=_left(deadline)):
             raise TimeoutError
         try:
-            return self._send(data, None if deadline is None else max(0.0, deadline - monotonic()))
+            return self._send(data, None if timeout is None else max(0.0, deadline - monotonic()))
         finally:
             self._sending.release()
 
@@ -133,18 +140,18 @@ class Passage:
             self._changed.notify_all()
             return self._span.link
 
-    def _await_move(self, timeout: float | None) -> None:
+    def _await_move(self, deadline: float) -> None:
         """Between two turns, when the socket is to be replaced: a program that asks at once leaves no time for it."""
-        if self._moving:
-            longest = _MOVE_HOLDS if timeout is None else min(timeout, _MOVE_HOLDS)
+        if self._held_until > monotonic():
             with self._changed:
-                self._changed.wait_for(lambda: not (self._moving and self._journal.between_turns), longest)
+                longest = min(deadline, self._held_until) - monotonic()
+                self._changed.wait_for(lambda: self._held_until == -inf or not self._journal.between_turns, longest)
 
-    def _await_room(self, timeout: float | None) -> None:
+    def _await_room(self, deadline: float) -> None:
         """While there is no socket, nothing else would hold up whoever sends."""
         if self._max_queue:
             with self._changed:
-                if not self._changed.wait_for(self._has_room, timeout):
+                if not self._changed.wait_for(self._has_room, _left(deadline)):
                     raise TimeoutError
 
     def _has_room(self) -> bool:
@@ -155,15 +162,21 @@ class Passage:
             if self._shut:
                 return False
             message = self._journal.say(data)  # first: the answer must not come before the question is known
+            if message is None:
+                return True
+            self._refused.add(message.number)
             link = self._span.link
-        if message is not None and link is not None:
-            try:
-                link.send(message.data(), timeout)  # where it has just ended, the journal has the message
-            except TimeoutError:
-                with self._changed:
-                    self._journal.unsay(message)
-                raise
-        return True
+        taken = False
+        try:
+            taken = link is not None and link.send(message.data(), timeout)
+        except BaseException:
+            with self._changed:
+                self._journal.unsay(message)
+                self._refused.discard(message.number)
+            raise
+        if taken:
+            self._refused.discard(message.number)
+        return True  # where there is no link, or it has just ended, the journal has the message
 
     # --- the readers ----------------------------------------------------------------------------------------------
 
@@ -175,17 +188,23 @@ class Passage:
             wanted = self._journal.hear(event)
             span.useful = span.useful or (span.told and wanted)
             news = self._news(span)
+            span.delivering = wanted or news is not None
             if self._watching or isinstance(event, SessionCreated):  # which may say when it ends
                 self._changed.notify_all()
         if wanted:
             self._deliver(event)
         if news is not None:
             self._deliver(news)
+        span.delivering = False
+        if self._watching:
+            with self._changed:
+                self._changed.notify_all()
 
     def _link_ended(self, span: Span, verdict: ConnectionClosed) -> None:
         with self._changed:
             span.verdict = verdict
             span.link = None
+            self._left_over.update(verdict.unsent)
             self._changed.notify_all()
 
     # --- the owner's thread ---------------------------------------------------------------------------------------
@@ -205,6 +224,7 @@ class Passage:
         """The socket is gone: end what had begun, and tell the user."""
         with self._changed:
             told, ends = self._span.told, self._journal.cut()
+            self._span.told = False
         if told:
             interrupted = [end.response.id for end in ends]
             self._deliver(self._named(Disconnected(message=str(verdict), code=verdict.code, interrupted=interrupted)))
@@ -213,28 +233,35 @@ class Passage:
 
     def await_quiet(self, timeout: float) -> bool:
         """Wait until a change of the socket would cut nothing off; in vain if it breaks before, or is closed."""
-        return self._watch(lambda: self._journal.between_turns, timeout)
+        return self._watch(self._quiet, timeout)
 
-    def hold(self, moving: bool) -> None:
-        """Whether senders wait, between two turns, for a socket that is being opened."""
+    def hold(self) -> None:
+        """Have senders wait, between two turns, for a socket that is being opened; for two seconds at most."""
+        self._held_until = monotonic() + _MOVE_HOLDS
+
+    def let_go(self) -> None:
+        """Have them wait no more."""
         with self._changed:
-            self._moving = moving
+            self._held_until = -inf
             self._changed.notify_all()
 
     def take_over(self, transport: Transport, span: Span, *, unless_busy: bool = False) -> Link | None:
         """Make ``span`` the present one, with this transport. None if something is under way that would be cut off."""
         with self._sending:
             with self._changed:
-                if unless_busy and not (self._span.verdict is None and self._journal.between_turns):
+                if unless_busy and not (self._span.verdict is None and self._quiet()):
                     return None
                 messages = self._journal.restore()
+                self._refused.clear()
+                self._left_over.clear()
                 self._span = span
-            link = self._linked(span, transport)
-            with self._changed:
-                span.link = link if span.verdict is None else None
+                span.link = link = self._linked(span, transport)  # before its reader may come in
                 self._changed.notify_all()
-            for message in messages:
-                link.send(message, None)
+            for place, message in enumerate(messages):
+                if not link.send(message, None):
+                    with self._changed:
+                        self._left_over.update(messages[place:])
+                    break
         return link
 
     def confirm(self, timeout: float | None) -> bool:
@@ -255,6 +282,9 @@ class Passage:
             ended=partial(self._link_ended, span),
         )
 
+    def _quiet(self) -> bool:
+        return self._journal.between_turns and not self._span.delivering
+
     def _watch(self, happened: Callable[[], bool], timeout: float | None) -> bool:
         span = self._span
         with self._changed:
@@ -274,3 +304,8 @@ class Passage:
     def _named(self, event: S) -> S:
         self._numbered += 1
         return evolve(event, event_id=f"reelthyme_{self._ordinal}_{self._numbered}")
+
+
+def _left(deadline: float) -> float:
+    """Seconds until then, for a lock or a condition."""
+    return min(max(0.0, deadline - monotonic()), threading.TIMEOUT_MAX)

@@ -25,6 +25,7 @@ class Worker:
         self.name = name
         self._target = target
         self._ended = ended
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -37,8 +38,11 @@ class Worker:
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end. True if it has come."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        # Not Thread.join() alone: up to Python 3.12 one that Ctrl-C interrupts takes a running thread for ended.
+        if not self._over.wait(timeout):
+            return False
+        self._thread.join()
+        return True
 
     def _run(self) -> None:
         failure: BaseException | None = None
@@ -46,7 +50,10 @@ class Worker:
             self._target()
         except BaseException as error:  # whatever it was, the owner has to know
             failure = error
-        self._ended(failure)
+        try:
+            self._ended(failure)
+        finally:
+            self._over.set()
 
 
 def log_failure(failure: BaseException | None) -> None:

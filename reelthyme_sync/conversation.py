@@ -174,8 +174,8 @@ class Conversation:
             return  # the end of an item that was deleted while something was said in it
         self._deleted.discard(new_id)
         if new_id not in self._entries:
-            self._entries[new_id] = Entry(new_id, event.item)
             self._order.insert(self._place(event.previous_item_id), new_id)
+            self._entries[new_id] = Entry(new_id, event.item)
         begun = isinstance(event, ConversationItemCreated) and _in_progress(event.item)
         self._entries[new_id].describe(event.item, complete=not begun and not isinstance(event, ConversationItemAdded))
         if (transcript := self._early.pop(new_id, None)) is not None:

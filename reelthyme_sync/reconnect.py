@@ -33,9 +33,9 @@ class Reconnect:
         max_attempts: how often in a row a new socket is tried before the session counts as lost.
         initial_delay: seconds before the first attempt; every further one waits twice as long, and all of them up to
             half of that less, by chance, so that not all clients of a server come back at once.
-        max_delay: the longest of these waits.
+        max_delay: the longest of these waits, whatever the server asks for.
         max_age: seconds after which a socket is replaced; the end that the server itself announces counts if it is
-            sooner. The service's own limit is an hour.
+            sooner, and not within a minute. The service's own limit is an hour.
     """
 
     max_attempts: int = attrs.field(default=10, validator=_above_zero)

@@ -1,7 +1,7 @@
 """The session: typed events in, typed events out, over one transport.
 
 Knows no audio and no conversation. Hooks run on the thread that calls ``send`` or ``receive``; the routes given to
-``intercept``, and what is given to ``on_end``, on the reader.
+``intercept``, and what is given to ``on_end``, on the reader, or on the thread that reconnects.
 
     send() → outgoing hooks → encode → writer → transport
     transport → reader → decode → routes → inbox → incoming hooks → receive()
@@ -171,7 +171,7 @@ class Session:
             yield event
 
     def intercept(self, route: Route) -> Callable[[], None]:
-        """See every event the moment it arrives, on the reader thread; return True to take it out of the stream.
+        """See every event the moment it arrives, on a thread of the session; return True to take it out of the stream.
 
         For what cannot wait for the consumer, such as audio. What has arrived and was not received yet is seen first,
         at once. A route must be quick, and must not receive. One that raises is logged, and the event stays in the
@@ -195,7 +195,7 @@ class Session:
         self._inbox.put(error)
 
     def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Have ``callback`` called once the session has ended: on the reader thread, or at once if it has already.
+        """Have ``callback`` called once the session has ended: on a thread of it, or at once if it has already.
 
         Gives a function that calls that off.
         """
@@ -211,15 +211,21 @@ class Session:
         """
         if not self._home.here:
             return
-        if self._catching_up == threading.get_ident():  # the reader, whose end we would wait for, waits for this route
-            Worker(f"reelthyme-closer-{self.ordinal}", self.close, log_failure).start()
+        self._hang_up()
+        end = partial(self._link.close, self._close_timeout)
+        if self._in_a_route():
+            Worker(f"reelthyme-closer-{self.ordinal}", end, log_failure).start()
         else:
-            self._inbox.lift_bound()  # a reader that waits for room must come to the peer's goodbye
-            self._link.close(self._close_timeout)
+            end()
 
     def _hang_up(self) -> None:
-        self._inbox.lift_bound()
+        self._inbox.lift_bound()  # a reader that waits for room must come to the peer's goodbye
         self._link.hang_up()
+
+    def _in_a_route(self) -> bool:
+        """Whether the caller is on a thread whose end ``close`` would wait for, or that waits for this caller."""
+        own = {f"reelthyme-{role}-{self.ordinal}" for role in ("reader", "reconnect")}
+        return self._catching_up == threading.get_ident() or threading.current_thread().name in own
 
     def _receive(self, deadline: float | None) -> ServerEvent:
         while True:

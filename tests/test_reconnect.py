@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import pytest
+from peers import frame, peer
 
-from reelthyme_sync import ConnectFailed, ConnectionClosed, ConnectionLost, Reconnect, Session
+from reelthyme_sync import ConnectFailed, ConnectionClosed, ConnectionLost, Reconnect, Session, endpoints
 from reelthyme_sync.events import (
     ConversationItemCreate,
     Disconnected,
@@ -23,6 +26,8 @@ from reelthyme_sync.events import (
     UserMessage,
 )
 from reelthyme_sync.testing import PATIENCE, ScriptedTransport
+from reelthyme_sync.transport.opening import Opening
+from reelthyme_sync.transport.websocket import WebSocketTransport
 
 QUICKLY = Reconnect(initial_delay=0.01, max_delay=0.02, max_attempts=4)
 
@@ -57,10 +62,10 @@ class Service:
             raise self.refusals.pop(0)
         return self._connect()
 
-    def transport(self, number: int) -> ScriptedTransport:
+    def transport(self, number: int, within: float = PATIENCE) -> ScriptedTransport:
         """The transport of the connection with this number, from 0; waits for it."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.transports) > number, PATIENCE), "nobody connected"
+            assert self._came.wait_for(lambda: len(self.transports) > number, within), "nobody connected"
         return self.transports[number]
 
     def _connect(self) -> ScriptedTransport:
@@ -193,6 +198,57 @@ class TestGoingOn:
             service.first.hang_up(None)
             assert until(session, "reelthyme.reconnected")[-1].attempts == 3
 
+    def test_failed_attempts_are_not_told(self, service):
+        service.refusals = [ConnectFailed("busy", recoverable=True)] * 3
+        with open_session(service) as session:
+            service.first.hang_up(None)
+            seen = names(until(session, "reelthyme.reconnected"))
+        assert seen == ["session.created", "reelthyme.disconnected", "reelthyme.reconnected"]
+
+    def test_a_quiet_session_whose_sockets_live_a_while_has_all_its_attempts_again(self, service):
+        with open_session(service) as session:
+            for number in range(QUICKLY.max_attempts + 2):
+                with pytest.raises(TimeoutError):
+                    session.receive(2 * QUICKLY.max_delay) and session.receive(2 * QUICKLY.max_delay)
+                service.transport(number).hang_up(None)
+                until(session, "reelthyme.reconnected")
+
+    def test_a_token_that_cannot_be_had_for_now_is_outwaited(self, service):
+        service.refusals = [ConnectionError("the token's server is away")]
+        with open_session(service) as session:
+            service.first.hang_up(None)
+            assert until(session, "reelthyme.reconnected")[-1].attempts == 2
+
+    def test_a_server_cannot_have_us_wait_longer_than_the_policy(self, service):
+        service.refusals = [ConnectFailed("later", recoverable=True, retry_after=86_400)]
+        with open_session(service) as session:
+            service.first.hang_up(None)
+            assert until(session, "reelthyme.reconnected")[-1].attempts == 2
+
+    def test_a_route_that_sends_when_it_hears_of_the_loss_holds_nothing_up(self, service):
+        with open_session(service, max_queue=1) as session:
+
+            def ask_again(event):
+                if event.type == "reelthyme.disconnected":
+                    say(session, "one", "a")
+                    say(session, "two", "b")
+                return False
+
+            session.intercept(ask_again)
+            service.first.hang_up(None)
+            until(session, "reelthyme.reconnected")
+            service.transport(1).wait_sent("conversation.item.create", count=2)
+
+    def test_a_send_that_ctrl_c_ends_is_none(self, service):
+        with open_session(service) as session:
+            session.receive(PATIENCE)
+            link = session._link._passage.span.link
+            link.send = lambda data, timeout: (_ for _ in ()).throw(KeyboardInterrupt)
+            with pytest.raises(KeyboardInterrupt):
+                say(session, "hello", "a")
+            service.first.hang_up(None)
+            assert until(session, "reelthyme.reconnected")[-1].resent == 0
+
 
 class TestTheEnd:
     @pytest.mark.parametrize("code", [1000, 1008, 3000, 4000])
@@ -203,7 +259,7 @@ class TestTheEnd:
         assert (end.code, end.reason, service.attempts) == (code, "no", 0)
         assert isinstance(end, ConnectionLost) is (code != 1000)
 
-    @pytest.mark.parametrize("refusal", [ConnectFailed("the key", status=401), RuntimeError("no token")])
+    @pytest.mark.parametrize("refusal", [ConnectFailed("the key", status=401), ValueError("no token")])
     def test_a_refusal_that_will_not_pass_ends_it(self, service, refusal):
         service.refusals = [refusal]
         with open_session(service) as session:
@@ -324,6 +380,75 @@ class TestClosing:
                 assert not thread.is_alive()
             assert isinstance(end_of(session), ConnectionClosed)
 
+    def test_after_a_reconnect_over_a_real_socket_all_is_sent_first(self):
+        received = []
+
+        def breaking(far):
+            far.handshake()
+
+        def listening(far):
+            far.handshake()
+            far.send(frame(b'{"type": "session.created", "session": {}}'))
+            received.extend(far.read_until_gone())
+
+        with peer(breaking) as first, peer(listening) as second:
+            urls = iter([first, second])
+            connect_to = partial(WebSocketTransport, idle_timeout=PATIENCE)
+            reopen = lambda opening: connect_to(endpoints.relay(next(urls)), opening=opening)  # noqa: E731
+            session = Session(reopen(Opening(PATIENCE)), reconnect=QUICKLY, reopen=reopen)
+            until(session, "reelthyme.reconnected")
+            for number in range(20):
+                say(session, "hello", f"item_{number}")
+            session.close()
+            assert type(end_of(session)) is ConnectionClosed
+        assert [opcode for opcode, _ in received] == [1] * 20 + [8]
+
+    def test_while_nothing_can_stop_the_attempt(self, service):
+        stuck = threading.Event()
+
+        def looking_up_a_name(_opening):
+            stuck.wait(PATIENCE)
+            raise ConnectFailed("late", recoverable=True)
+
+        session = Session(service.first, reconnect=QUICKLY, reopen=looking_up_a_name, close_timeout=0.2)
+        service.first.hang_up(None)
+        until(session, "reelthyme.disconnected")
+        say(session, "hello", "a")
+        session.close()
+        end = end_of(session)
+        stuck.set()
+        assert len(end.unsent) == 1
+
+    def test_what_was_on_the_wire_is_not_told_as_unsent(self, service):
+        session = open_session(service, Reconnect(initial_delay=600, max_delay=600))
+        session.send({"type": "input_audio_buffer.append", "audio": "AAAA"})
+        service.first.wait_sent("input_audio_buffer.append")
+        service.first.hang_up(None)
+        until(session, "reelthyme.disconnected")
+        session.close()
+        assert type(end_of(session)) is ConnectionClosed
+
+    def test_no_message_is_lost_without_a_word_while_it_ends(self):
+        for _ in range(5):
+            service = Service(lambda message: [])
+            session = open_session(service)
+            accepted = []
+
+            def send_until_refused(session=session, accepted=accepted):
+                for number in range(100_000):
+                    if number == 200:
+                        threading.Thread(target=session.close).start()
+                    try:
+                        say(session, "hello", f"item_{number}")
+                    except ConnectionClosed:
+                        return
+                    accepted.append(f"item_{number}")
+
+            send_until_refused()
+            end = end_of(session)
+            sent = [message["item"]["id"] for message in service.first.sent]
+            assert [*sent, *(json.loads(message)["item"]["id"] for message in end.unsent)] == accepted
+
 
 class TestMoving:
     SOON = Reconnect(max_age=0.2)
@@ -353,6 +478,14 @@ class TestMoving:
         service.first.push({"type": "session.updated", "session": {"type": "realtime", "expires_at": time.time() + 1}})
         with open_session(service) as session:
             assert until(session, "reelthyme.reconnected")[-1].planned
+
+    def test_not_while_the_reader_waits_for_a_consumer_that_has_stopped(self, service):
+        with open_session(service, Reconnect(max_age=2), max_queue=1) as session:
+            service.first.push({"type": "rate_limits.updated"}, {"type": "rate_limits.updated"})
+            with pytest.raises(AssertionError, match="nobody connected"):
+                service.transport(1, within=1.2)
+            seen = until(session, "reelthyme.reconnected")
+        assert names(seen)[:3] == ["session.created", "rate_limits.updated", "rate_limits.updated"]
 
     def test_what_is_sent_during_the_move_arrives_once_and_in_order(self, service):
         with open_session(service, self.SOON) as session:

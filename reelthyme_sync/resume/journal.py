@@ -196,9 +196,9 @@ class Journal:
         """How many events no server has answered; sound not counted."""
         return sum(message.type not in APPENDS for message in self._outbound)
 
-    def waiting(self) -> list[bytes]:
+    def waiting(self) -> list[Message]:
         """All that no server has answered, sound too."""
-        return [message.data() for message in self._outbound]
+        return list(self._outbound)
 
     def cut(self) -> list[ResponseDone]:
         """The server is gone: the end of everything that had begun."""
@@ -250,7 +250,7 @@ class Journal:
             resent=self.unanswered,
             audio_lost_ms=self._take_lost_ms(),
         )
-        return self.waiting()
+        return [message.data() for message in self._outbound]
 
     def _take_lost_ms(self) -> float:
         """The sound that is lost; also what was lost before the last server, if that went before the user was told."""
@@ -312,7 +312,8 @@ class Journal:
             pieces = self._sound.take_before(commit.number)
         else:
             pieces = self._sound.take_until(inf if end_ms is None else end_ms)
-            self._turns.owed = self._answers_turns
+            busy = bool(self._responses) and getattr(self._detection, "interrupt_response", None) is False
+            self._turns.owed = self._answers_turns and not busy  # the service may leave the turn at that
         self._unwritten.keep(event.item_id, pieces, awaited=self._transcribes)
         if self._conversation.find(event.item_id) is not None:
             self._turns.seen(event.item_id)

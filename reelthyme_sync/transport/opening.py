@@ -10,8 +10,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from time import monotonic
+from typing import Final
 
 from ..errors import ConnectFailed
+
+_ABORTED: Final = "Could not connect: aborted, because the session was closed"
 
 
 class Opening:
@@ -85,6 +88,19 @@ class Opening:
         assert self._sock is not None, "nothing has been adopted yet"
         return self._sock
 
+    def release(self) -> socket.socket:
+        """Hand the socket over: the connection is open, and no longer this attempt's to cut.
+
+        Raises:
+            ConnectFailed: the attempt was aborted; the socket is closed.
+        """
+        with self._deciding:
+            if not self._aborted:
+                sock, self._sock = self.sock, None
+                return sock
+        self.discard()
+        raise ConnectFailed(_ABORTED)
+
     def recv(self, size: int) -> bytes:
         """Bytes as soon as there are some, within the deadline; ``b""`` at the end."""
         self.sock.settimeout(self.remaining())
@@ -96,10 +112,7 @@ class Opening:
         self.sock.sendall(data)
 
     def abort(self) -> None:
-        """Stop: the step under way ends, the next does not begin. Any thread, idempotent.
-
-        Cuts the connection even when it is open already.
-        """
+        """Stop: the step under way ends, the next does not begin. Any thread, idempotent."""
         with self._deciding:
             self._aborted = True
             sock = self._sock
@@ -115,7 +128,7 @@ class Opening:
 
     def _refuse_if_aborted(self, cause: BaseException | None = None) -> None:
         if self._aborted:
-            raise ConnectFailed("Could not connect: aborted, because the session was closed") from cause
+            raise ConnectFailed(_ABORTED) from cause
 
     def _timed_out(self) -> ConnectFailed:
         after = "" if self._timeout is None else f" after {self._timeout:g} s"

@@ -61,13 +61,14 @@ class WebSocketTransport:
             headers = endpoint.upgrade_headers()
             dial(address, opening, ssl_context=ssl_context, proxy=proxy)
             upgrade(address, headers, opening)
+            sock = opening.release()
         except BaseException:
             opening.discard()
             raise
         self._idle_timeout = idle_timeout
         self._sending = threading.Lock()
         self._finished = False
-        self._duplex = DuplexSocket(opening.sock, idle_timeout=idle_timeout)
+        self._duplex = DuplexSocket(sock, idle_timeout=idle_timeout)
         self._frames = FrameReader(self._duplex.recv)
 
     def recv(self) -> bytes:
