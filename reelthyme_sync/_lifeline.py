@@ -159,9 +159,7 @@ class Lifeline:
     def _move(self) -> None:
         """Leave a socket that has grown old, as soon as nothing would be cut off."""
         old = self._passage.span
-        left = old.began + self._policy.age(self._passage.expires_in(old)) - monotonic()
-        if not self._passage.await_quiet(left):
-            self._no_move_before = inf  # never a quiet moment: the server will end it, and then we reconnect
+        if not self._passage.await_quiet():
             return
         try:
             transport = self._open()

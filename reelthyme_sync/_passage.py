@@ -90,7 +90,8 @@ class Passage:
         self._changed = threading.Condition()
         self._shut = False
         self._watching = False
-        self._held_until = -inf
+        self._moving = False
+        self._held_until: float | None = None
         self._refused: set[int] = set()  # numbers of messages that no link has taken
         self._left_over: set[bytes] = set()  # messages that a link took and did not send
         self._numbered = 0
@@ -142,10 +143,13 @@ class Passage:
 
     def _await_move(self, deadline: float) -> None:
         """Between two turns, when the socket is to be replaced: a program that asks at once leaves no time for it."""
-        if self._held_until > monotonic():
-            with self._changed:
-                longest = min(deadline, self._held_until) - monotonic()
-                self._changed.wait_for(lambda: self._held_until == -inf or not self._journal.between_turns, longest)
+        if not self._moving:
+            return
+        with self._changed:
+            if self._held_until is None and self._journal.between_turns:
+                self._held_until = monotonic() + _MOVE_HOLDS  # once for each attempt, however many messages come
+            longest = min(deadline, self._held_until or 0.0) - monotonic()
+            self._changed.wait_for(lambda: not (self._moving and self._journal.between_turns), longest)
 
     def _await_room(self, deadline: float) -> None:
         """While there is no socket, nothing else would hold up whoever sends."""
@@ -231,18 +235,20 @@ class Passage:
             for end in ends:
                 self._deliver(self._named(end))
 
-    def await_quiet(self, timeout: float) -> bool:
+    def await_quiet(self) -> bool:
         """Wait until a change of the socket would cut nothing off; in vain if it breaks before, or is closed."""
-        return self._watch(self._quiet, timeout)
+        return self._watch(self._quiet, None)
 
     def hold(self) -> None:
         """Have senders wait, between two turns, for a socket that is being opened; for two seconds at most."""
-        self._held_until = monotonic() + _MOVE_HOLDS
+        with self._changed:
+            self._moving = True
+            self._held_until = None
 
     def let_go(self) -> None:
         """Have them wait no more."""
         with self._changed:
-            self._held_until = -inf
+            self._moving = False
             self._changed.notify_all()
 
     def take_over(self, transport: Transport, span: Span, *, unless_busy: bool = False) -> Link | None:

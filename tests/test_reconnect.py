@@ -480,10 +480,10 @@ class TestMoving:
             assert until(session, "reelthyme.reconnected")[-1].planned
 
     def test_not_while_the_reader_waits_for_a_consumer_that_has_stopped(self, service):
-        with open_session(service, Reconnect(max_age=2), max_queue=1) as session:
+        with open_session(service, Reconnect(max_age=0.4), max_queue=1) as session:
             service.first.push({"type": "rate_limits.updated"}, {"type": "rate_limits.updated"})
             with pytest.raises(AssertionError, match="nobody connected"):
-                service.transport(1, within=1.2)
+                service.transport(1, within=0.6)
             seen = until(session, "reelthyme.reconnected")
         assert names(seen)[:3] == ["session.created", "rate_limits.updated", "rate_limits.updated"]
 

@@ -77,13 +77,16 @@ class App:
             await runner.cleanup()
             self._speech.close()
 
-    async def _upgrade(self, request: web.Request) -> web.WebSocketResponse:
+    async def _upgrade(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
         socket = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # a client that has gone already
+            return web.Response()
         transport = request.transport
         self._sockets.add(socket)
         try:
