@@ -9,6 +9,7 @@ frames.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import io
@@ -41,11 +42,11 @@ def upgrade(address: Address, headers: Mapping[str, str], opening: Opening) -> N
         ConnectFailed: the server refused, or is no WebSocket server.
     """
     key = base64.b64encode(os.urandom(16))
-    with opening.step(f"while {address} was asked for a WebSocket"):
-        arriving = _Arriving(opening)
+    arriving = _Arriving(opening)
+    answer = HTTPResponse(arriving, method="GET")  # type: ignore[arg-type]  # it wants only makefile()
+    with contextlib.closing(answer), opening.step(f"while {address} was asked for a WebSocket"):
         try:
             opening.send(_request(address, headers, key))
-            answer = HTTPResponse(arriving, method="GET")  # type: ignore[arg-type]  # it wants only makefile()
             answer.begin()
             if arriving.ended:  # which http.client takes for the end of the header
                 raise ConnectionResetError("the connection was closed in the middle of the answer")
