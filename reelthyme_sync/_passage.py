@@ -124,8 +124,9 @@ class Passage:
             TimeoutError: there was no room for that long.
         """
         deadline = inf if timeout is None else monotonic() + timeout
-        if not threading.current_thread().name.startswith("reelthyme-"):  # sound must go on, and what we wait for may
-            self._await_move(deadline)  # be on one of these threads
+        # Not a thread of ours: it may be the very one that makes the room, or it carries sound, which must go on.
+        if not threading.current_thread().name.startswith("reelthyme-"):
+            self._await_move(deadline)
             self._await_room(deadline)
         if not self._sending.acquire(timeout=_left(deadline)):
             raise TimeoutError

@@ -121,6 +121,8 @@ class Session:
     def send(self, event: Outgoing, timeout: float | None = None) -> None:
         """Send an event, after those sent before it. Returns as soon as it is queued for the writer.
 
+        With ``reconnect``, when an old connection is just being replaced between two turns, that may take two seconds.
+
         Args:
             event: an event, or a dictionary in its shape on the wire.
             timeout: with ``max_queue``, how long to wait for room.
