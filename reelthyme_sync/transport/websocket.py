@@ -8,11 +8,9 @@ not one deadline.
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
 from typing import Final, Literal
 
 import websocket
@@ -73,17 +71,18 @@ class WebSocketTransport:
 
     def recv(self) -> bytes:
         """The next text or binary message. Pings are answered on the way; pongs end only the idle time."""
-        with _losses():
+        try:
             while True:
                 frame, data = self._frames.read()
-                if frame.opcode == ABNF.OPCODE_CLOSE:
-                    if not self._finished:  # else it is the answer to ours
-                        self._answer(data[:2], ABNF.OPCODE_CLOSE)
-                    raise _closed_by(data)
-                if frame.opcode == ABNF.OPCODE_PING:
-                    self._answer(data, ABNF.OPCODE_PONG)
-                elif frame.opcode != ABNF.OPCODE_PONG and (message := self._frames.join(frame, data)) is not None:
-                    return message
+                if frame.opcode < ABNF.OPCODE_CLOSE:
+                    if (message := self._frames.join(frame, data)) is not None:
+                        return message
+                else:
+                    self._obey(frame.opcode, data)
+        except ConnectionClosed:
+            raise
+        except (OSError, websocket.WebSocketException) as error:
+            raise _lost(error) from error
 
     def send(self, data: bytes) -> None:
         """Send one text message."""
@@ -99,8 +98,22 @@ class WebSocketTransport:
         self._send(struct.pack("!H", NORMAL), ABNF.OPCODE_CLOSE)
 
     def _send(self, data: bytes, opcode: int) -> None:
-        with self._sending, _losses():
-            self._duplex.sendall(masked(data, opcode))
+        try:
+            with self._sending:
+                self._duplex.sendall(masked(data, opcode))
+        except ConnectionClosed:
+            raise
+        except OSError as error:
+            raise _lost(error) from error
+
+    def _obey(self, opcode: int, data: bytes) -> None:
+        """Do what a control frame asks for."""
+        if opcode == ABNF.OPCODE_PING:
+            self._answer(data, ABNF.OPCODE_PONG)
+        elif opcode == ABNF.OPCODE_CLOSE:
+            if not self._finished:  # else it is the answer to ours
+                self._answer(data[:2], ABNF.OPCODE_CLOSE)
+            raise _closed_by(data)
 
     def _answer(self, data: bytes, opcode: int) -> None:
         """Answer from the reader, unless the writer is in the middle of a frame: the reader never waits for it.
@@ -126,15 +139,8 @@ class WebSocketTransport:
         self._duplex.release()
 
 
-@contextlib.contextmanager
-def _losses() -> Iterator[None]:
-    """Turn every way in which an open socket breaks into ``ConnectionLost``, the cause chained."""
-    try:
-        yield
-    except ConnectionClosed:
-        raise
-    except (OSError, websocket.WebSocketException) as error:
-        raise ConnectionLost(f"The connection was lost: {error}") from error
+def _lost(error: Exception) -> ConnectionLost:
+    return ConnectionLost(f"The connection was lost: {error}")
 
 
 def _closed_by(payload: bytes) -> ConnectionClosed:
