@@ -1,7 +1,7 @@
 """What passes between the user and whichever link is the present one, with the journal that sees it all.
 
 Two locks, always taken in this order: ``_sending``, so that messages enter the journal and the link in the same order,
-and nothing comes before what a new server has to be told first; and ``changed``, which guards the journal and which
+and nothing comes before what a new server has to be told first; and ``_changed``, which guards the journal and which
 link is the present one. Nothing blocks while it is held.
 """
 

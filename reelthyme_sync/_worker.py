@@ -32,10 +32,6 @@ class Worker:
         """Start the thread; the owner does this last in its constructor."""
         self._thread.start()
 
-    def is_current(self) -> bool:
-        """Whether the caller is on this very thread, and so cannot wait for its end."""
-        return threading.current_thread() is self._thread
-
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end. True if it has come."""
         # Not Thread.join() alone: up to Python 3.12 one that Ctrl-C interrupts takes a running thread for ended.

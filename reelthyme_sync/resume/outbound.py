@@ -31,9 +31,7 @@ from ..events import (
     SessionUpdated,
 )
 
-APPEND: Final = "input_audio_buffer.append"
-_TRANSLATION_APPEND: Final = "session.input_audio_buffer.append"
-APPENDS: Final = frozenset({APPEND, _TRANSLATION_APPEND})
+APPENDS: Final = frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"})  # the second translates
 UPDATES: Final = frozenset({"session.update", "transcription_session.update"})  # the second is the beta's
 CREATE: Final = "conversation.item.create"
 TRUNCATE: Final = "conversation.item.truncate"
@@ -88,9 +86,6 @@ class Outbound:
 
     def __iter__(self) -> Iterator[Message]:
         return iter(list(self._waiting.values()))
-
-    def __len__(self) -> int:
-        return len(self._waiting)
 
     def enter(self, data: bytes, *, first: bool = False) -> Message:
         """Note what is about to be sent; it gets the ids by which its answer is known, where it has none.
