@@ -97,7 +97,7 @@ def unstructure(value: Event | Part | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidEvent: it is none of these, or it is an event without a ``type``.
     """
-    if not isinstance(value, Event | Part | Mapping):
+    if not isinstance(value, (Event, Part, Mapping)):  # a union is made anew each time
         raise InvalidEvent(f"an event or a mapping can be sent, not {type(value).__name__}")
     wire: dict[str, Any] = _converter.unstructure(dict(value) if isinstance(value, Mapping) else value)
     if not isinstance(value, Part) and not isinstance(wire.get("type"), str):
@@ -339,10 +339,10 @@ def _flaws(value: object, path: str) -> Iterator[str]:
     """What JSON cannot say. orjson would write NaN as null, and not say where it met anything else."""
     if isinstance(value, dict):
         for key, each in value.items():
-            if isinstance(key, str):
-                yield from _flaws(each, f"{path}.{key}" if path else key)
-            else:
+            if not isinstance(key, str):
                 yield f"{path or 'event'}: a key must be a string, not {type(key).__name__}"
+            elif not (type(each) is str and each.isascii()):  # most fields, and all large ones: no call for them
+                yield from _flaws(each, f"{path}.{key}" if path else key)
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
             yield from _flaws(each, f"{path}[{index}]")

@@ -6,7 +6,7 @@ bounded, and what is dropped is counted.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections import deque
 from collections.abc import Iterable
 from math import inf
@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from ..pcm import encode_base64
 from .outbound import Outbound
 
 KEPT_MS: Final = 60_000
@@ -120,19 +121,15 @@ class Sound:
         at = 2 * round(samples * (end_ms - piece.begins) / (piece.ends - piece.begins))
         if at == len(sound):
             return self._take()  # less than a sample would be left
-        taken = Piece(piece.number, _encoded(sound[:at]), piece.begins, end_ms)
-        piece.audio, piece.begins = _encoded(sound[at:]), end_ms
+        taken = Piece(piece.number, encode_base64(sound[:at]), piece.begins, end_ms)
+        piece.audio, piece.begins = encode_base64(sound[at:]), end_ms
         self._outbound.amend(piece.number, audio=piece.audio)
         return taken
 
 
 def joined(pieces: Iterable[str]) -> str:
     """Base64 pieces, each padded by itself, as one."""
-    return _encoded(b"".join(map(_decoded, pieces)))
-
-
-def _encoded(sound: bytes) -> str:
-    return b64encode(sound).decode("ascii")
+    return encode_base64(b"".join(map(_decoded, pieces)))
 
 
 def _decoded(audio: str) -> bytes:

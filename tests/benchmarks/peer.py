@@ -2,7 +2,6 @@
 
 python peer.py replay    sends the conversation as fast as the socket takes it, then closes with 1000
 python peer.py answer    answers every message with one small event
-python peer.py listen    reads and says nothing
 """
 
 from __future__ import annotations
