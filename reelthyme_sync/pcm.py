@@ -56,7 +56,10 @@ def decode_base64(text: str) -> bytes:
     Raises:
         ValueError: the text is no base64.
     """
-    return pybase64.b64decode(text, validate=True)
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"{len(text)} characters that are no base64") from None
 
 
 def decode_samples(text: str) -> NDArray[np.int16]:

@@ -28,7 +28,7 @@ def test_base64_both_ways(data):
 
 def test_text_that_is_no_base64():
     for text in ("abc", "ab c", "äbcd", "ab==cd=="):
-        with pytest.raises(ValueError, match="base64|padding|ASCII"):
+        with pytest.raises(ValueError, match="characters that are no base64"):
             pcm.decode_base64(text)
 
 
