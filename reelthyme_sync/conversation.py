@@ -14,6 +14,7 @@ import attrs
 from .events import (
     AssistantMessage,
     Audio,
+    AudioFormat,
     ConversationItemAdded,
     ConversationItemCreated,
     ConversationItemDeleted,
@@ -40,7 +41,8 @@ from .events import (
     UserMessage,
     evolve,
 )
-from .formats import base64_ms
+from .formats import base64_ms, output_format
+from .playback import heard_words
 
 ROOT: Final = "root"
 """The ``previous_item_id`` of an item that goes before all others."""
@@ -74,9 +76,7 @@ class Said:
         text = "".join(self.pieces)
         if self.heard_ms is None or self.heard_ms >= self.audio_ms:
             return text
-        cut = text[: int(len(text) * self.heard_ms / self.audio_ms)]
-        whole = " " not in text or text[len(cut) : len(cut) + 1].isspace()  # not every script has spaces
-        return cut if whole else cut.rpartition(" ")[0]
+        return heard_words(text, self.heard_ms / self.audio_ms)
 
     def as_content(self) -> OutputText | OutputAudio:
         """The part as the wire has it."""
@@ -141,7 +141,7 @@ class Conversation:
         self._order: list[str] = []
         self._deleted: set[str] = set()
         self._early: dict[str, ConversationItemInputAudioTranscriptionCompleted] = {}
-        self._output_format: object = None
+        self._output_format: AudioFormat | None = None
 
     @property
     def entries(self) -> list[Entry]:
@@ -237,8 +237,7 @@ class Conversation:
             entry.complete = True  # whoever runs the call at this event counts on it
 
     def _settle(self, event: SessionCreated | SessionUpdated) -> None:
-        output = getattr(getattr(event.session, "audio", None), "output", None)
-        self._output_format = getattr(output, "format", None)
+        self._output_format = output_format(event.session)
 
 
 _HANDLERS: Final[dict[type[ServerEvent], Callable[[Conversation, Any], None]]] = {

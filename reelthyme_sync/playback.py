@@ -7,7 +7,7 @@ network nor a fast one can make it claim that something was heard that was not.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 
 import attrs
 
@@ -32,12 +32,33 @@ class Heard:
         audio_end_ms: what was heard, floored, so never past what was received: ready for
             ``conversation.item.truncate``.
         received_ms: what had been received by then.
+        heard_text: the words of the transcript that fit into what was heard, by proportion: the service does not say
+            when a word sounds.
+        unheard_text: the words that had come, and were not heard.
     """
 
     item_id: str
     content_index: int
     audio_end_ms: int
     received_ms: int
+    heard_text: str = ""
+    unheard_text: str = ""
+
+
+def heard_words(text: str, share: float) -> str:
+    """The beginning of ``text`` of which that share, 0 to 1, was heard; up to a whole word."""
+    cut = text[: int(len(text) * share)]
+    whole = " " not in text or text[len(cut) : len(cut) + 1].isspace()  # not every script has spaces
+    return cut if whole or len(cut) == len(text) else cut.rpartition(" ")[0]
+
+
+@attrs.define
+class _Played:
+    """What is known of one part; samples."""
+
+    received: int = 0
+    heard: int = 0
+    pieces: list[str] = attrs.field(factory=list)
 
 
 class PlaybackLedger:
@@ -49,8 +70,7 @@ class PlaybackLedger:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._received: Counter[AudioPart] = Counter()
-        self._heard: Counter[AudioPart] = Counter()
+        self._parts: defaultdict[AudioPart, _Played] = defaultdict(_Played)
         self._unheard: deque[tuple[AudioPart, int]] = deque()  # in the order of hearing
         self._count = 0  # the speaker's, when it was last looked at
         self._growing: dict[AudioPart, None] = {}  # of which more is to come, in the order in which they began
@@ -61,9 +81,13 @@ class PlaybackLedger:
         if part.item_id in self._cut:
             return False
         self._growing[part] = None
-        self._received[part] += samples
+        self._parts[part].received += samples
         self._unheard.append((part, samples))
         return True
+
+    def transcribe(self, part: AudioPart, words: str) -> None:
+        """Note some more of what is said in the part."""
+        self._parts[part].pieces.append(words)
 
     def complete(self, part: AudioPart | None = None) -> None:
         """No more of the part is to come; without one, of none."""
@@ -78,7 +102,7 @@ class PlaybackLedger:
         while new and self._unheard:
             part, left = self._unheard.popleft()
             sounded = min(new, left)
-            self._heard[part] += sounded
+            self._parts[part].heard += sounded
             new -= sounded
             if sounded < left:
                 self._unheard.appendleft((part, left - sounded))
@@ -93,7 +117,8 @@ class PlaybackLedger:
 
     def received_ms(self, item_id: str, content_index: int = 0) -> int:
         """Milliseconds received of a part."""
-        return self._ms(self._received[AudioPart(item_id, content_index)])
+        part = self._parts.get(AudioPart(item_id, content_index))
+        return self._ms(part.received) if part else 0
 
     def unheard_ms(self) -> int:
         """Milliseconds that are still to be heard."""
@@ -101,14 +126,19 @@ class PlaybackLedger:
 
     def heard_ms(self) -> int:
         """Milliseconds heard, of all parts together."""
-        return self._ms(self._heard.total())
+        return self._ms(sum(part.heard for part in self._parts.values()))
 
     def _heard_of(self, part: AudioPart) -> Heard:
+        played = self._parts[part]
+        text = "".join(played.pieces)
+        heard_text = heard_words(text, played.heard / played.received) if played.heard else ""
         return Heard(
             item_id=part.item_id,
             content_index=part.content_index,
-            audio_end_ms=self._ms(self._heard[part]),
-            received_ms=self._ms(self._received[part]),
+            audio_end_ms=self._ms(played.heard),
+            received_ms=self._ms(played.received),
+            heard_text=heard_text,
+            unheard_text=text[len(heard_text) :],
         )
 
     def _ms(self, samples: int) -> int:

@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    ["version", "errors", "meanings", "pcm", "_addresses", "reconnect"],
+    ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect"],
     ["_credentials", "events", "beta"],
-    ["codec", "endpoints", "playback", "schema", "formats"],
+    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor"],
     ["conversation"],
     ["resume"],
     [
@@ -24,16 +24,29 @@ LAYERS = [
         "_ending",
         "_routes",
         "transport",
+        "audio.fading",
+        "audio.gain",
+        "audio.metering",
+        "audio.prebuffer",
         "audio.devices",
+        "audio.output",
         "audio.buffers",
+        "audio.mono",
+        "audio.device_list",
         "audio.quiet",
+        "audio.resampling",
+        "audio.transcoding",
+        "audio.packing",
+        "audio.gate",
+        "audio.valve",
+        "audio.channel",
         "audio.wav",
     ],
-    ["_link", "audio.clock", "audio.pyaudio_device", "audio.recording"],
+    ["_link", "audio.clock", "audio.resampled_buffers", "audio.portaudio", "audio.pyaudio_device", "audio.recording"],
     ["_passage"],
     ["_lifeline"],
-    ["session", "audio.player", "audio.recorder", "audio.software"],
-    ["connecting", "streaming", "local_server"],
+    ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
+    ["connecting", "streaming", "capturing", "push_to_talk", "local_server"],
     ["fallback", "testing", "pytest_plugin"],
     ["cli"],
     ["__main__", ""],
@@ -41,7 +54,10 @@ LAYERS = [
 """From the ground up. A module may import from its own row and from those above it in this list."""
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
-PURE += ["conversation", "formats", "reconnect", "resume"]
+PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding"]
+PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor"]
+PURE += ["audio.channel", "audio.gate", "audio.packing", "audio.valve"]
+PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [
     f"local_server.{name}"
     for name in [
@@ -60,7 +76,6 @@ PURE += [
         "settings",
         "toolmatch",
         "usage",
-        "vad",
     ]
 ]
 IMPURE = {"threading", "socket", "time", "queue", "selectors", "subprocess", "asyncio"}
@@ -69,11 +84,11 @@ HOMES = {
     "pyaudio": "audio.pyaudio_device",
     "websocket": "transport",
     "python_socks": "transport.proxies",
-    "soxr": None,
+    "soxr": "audio.resampling",
     "aiohttp": "local_server",
     "pocketsphinx": "local_server.ears",
     "espeakng_loader": "local_server.voice",
-    "webrtcvad": "local_server.vad",
+    "webrtcvad": "vad",
     "rich": "cli",
     "pytest": "pytest_plugin",
     "cattrs": "codec",

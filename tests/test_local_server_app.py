@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import trustme
 import websocket
-from test_local_server_vad import recording
+from test_vad import recording
 
 from reelthyme_sync import local_server, pcm
 from reelthyme_sync.local_server import LocalServer, LocalServerUnavailable, serve

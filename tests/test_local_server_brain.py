@@ -5,12 +5,15 @@ import json
 
 import pytest
 
-from reelthyme_sync import codec, pcm
+from reelthyme_sync import codec, g711, pcm
 from reelthyme_sync.events import (
     SERVER_EVENTS,
     AudioConfig,
     AudioInput,
     AudioOutput,
+    AudioPcm,
+    AudioPcma,
+    AudioPcmu,
     ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemRetrieve,
@@ -24,6 +27,8 @@ from reelthyme_sync.events import (
     InputText,
     ItemReference,
     RealtimeSession,
+    ResponseAudio,
+    ResponseAudioOutput,
     ResponseCancel,
     ResponseCreate,
     ResponseParams,
@@ -34,11 +39,12 @@ from reelthyme_sync.events import (
     TranscriptionAudio,
     TranscriptionSession,
     UnknownEvent,
+    UnknownPart,
     UserMessage,
 )
 from reelthyme_sync.local_server.answers import STORY, Answers
 from reelthyme_sync.local_server.brain import Brain, Hear, Perform
-from reelthyme_sync.local_server.vad import EnergyClassifier
+from reelthyme_sync.vad import EnergyClassifier
 
 SPOKEN = bytes(range(256)) * 100  # 533 ms of an answer
 WEATHER = FunctionTool(
@@ -98,7 +104,7 @@ class Dialogue:
 
 @pytest.fixture(autouse=True)
 def _loud_is_speech(monkeypatch):
-    monkeypatch.setattr("reelthyme_sync.local_server.vad.WebRtcClassifier", EnergyClassifier)
+    monkeypatch.setattr("reelthyme_sync.vad.WebRtcClassifier", EnergyClassifier)
 
 
 def kinds(events):
@@ -529,3 +535,49 @@ def test_a_job_names_the_voice_and_the_speed():
 
 def test_an_unknown_event_in_the_callers_hands():
     assert error(Dialogue().send(UnknownEvent(type="x", raw={"type": "x"}))).param == "type"
+
+
+TELEPHONE = pytest.mark.parametrize(
+    ("law", "encode", "decode"),
+    [(AudioPcmu(), g711.encode_mulaw, g711.decode_mulaw), (AudioPcma(), g711.encode_alaw, g711.decode_alaw)],
+    ids=["mu-law", "A-law"],
+)
+
+
+def as_on_the_telephone(law, **params):
+    """A dialogue in which both sides are to sound so, and the sound and length of one answer, in bytes."""
+    audio = AudioConfig(input=AudioInput(format=law, turn_detection=None), output=AudioOutput(format=law))
+    dialogue = Dialogue(RealtimeSession(audio=audio))
+    events = dialogue.ask("Hello", **params)
+    deltas = [event for event in events if event.type == "response.output_audio.delta"]
+    return dialogue, b"".join(pcm.decode_base64(delta.delta) for delta in deltas)
+
+
+@TELEPHONE
+def test_an_answer_in_the_format_of_the_telephone(law, encode, decode):
+    _, data = as_on_the_telephone(law)
+    assert len(data) == pytest.approx(len(SPOKEN) / 6, abs=1)  # a third of the samples, a byte each
+
+
+@TELEPHONE
+def test_a_response_may_have_a_format_of_its_own(law, encode, decode):
+    spoken = ResponseAudio(output=ResponseAudioOutput(format=AudioPcm(rate=24_000)))
+    _, data = as_on_the_telephone(law, audio=spoken)
+    assert data == SPOKEN
+
+
+@TELEPHONE
+def test_a_question_in_the_format_of_the_telephone(law, encode, decode):
+    dialogue, _ = as_on_the_telephone(law)
+    for _ in range(10):
+        assert dialogue.send(InputAudioBufferAppend(audio=pcm.encode_base64(encode(bytes(2 * 800))))) == []
+    dialogue.send(InputAudioBufferCommit())
+    (job,) = [job for job in dialogue.brain.jobs() if isinstance(job, Hear)]
+    assert len(job.sound) == pcm.ms_to_bytes(1000)
+
+
+def test_a_format_that_there_is_not_is_refused():
+    dialogue = Dialogue()
+    opus = RealtimeSession(audio=AudioConfig(output=AudioOutput(format=UnknownPart(type="audio/opus", raw={}))))
+    (error,) = dialogue.send(SessionUpdate(session=opus))
+    assert (error.type, error.error.param) == ("error", "session.audio.output.format.type")

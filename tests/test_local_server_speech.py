@@ -1,19 +1,17 @@
 """Ears and voice, each against the real thing: recordings heard, sentences said."""
 
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from test_local_server_vad import noise, recording
+from test_vad import noise, recording
 
 from reelthyme_sync import pcm
 from reelthyme_sync.local_server import ears, voice
 from reelthyme_sync.local_server.ears import Ears
-from reelthyme_sync.local_server.resampling import resample, resample_by_sinc
-from reelthyme_sync.local_server.vad import TurnDetector
 from reelthyme_sync.local_server.voice import Voice
+from reelthyme_sync.vad import TurnDetector
 
 SENTENCES = {
     1: "hello how are you today",
@@ -129,23 +127,3 @@ def test_without_the_packages_it_hums_hears_nothing_and_says_what_to_install_onc
     assert 1000 < pcm.bytes_to_ms(len(hum[0])) < 3000
     assert [Ears().recognise(recording(1)) for _ in range(2)] == ["", ""]
     assert ["pip install" in record.message for record in caplog.records] == [True, True]
-
-
-def sine(hertz, rate, level=10_000):
-    return (level * np.sin(2 * np.pi * hertz / rate * np.arange(rate))).astype(np.int16)
-
-
-@pytest.mark.parametrize("with_soxr", [True, False])
-@pytest.mark.parametrize(("source", "target"), [(22_050, 24_000), (24_000, 16_000)])
-def test_resampling_keeps_the_tone_and_the_time(source, target, with_soxr, monkeypatch):
-    if not with_soxr:
-        monkeypatch.setitem(sys.modules, "soxr", None)
-    new = np.frombuffer(resample(sine(1000, source).tobytes(), source, target), np.int16)
-    error = (new - sine(1000, target).astype(np.float64))[200:-200]
-    assert len(new) == target
-    assert 20 * np.log10(10_000 / np.sqrt(2) / np.sqrt(np.mean(error**2))) > 70
-
-
-def test_resampling_does_not_fold_what_is_too_high():
-    assert level(resample_by_sinc(sine(9500, 24_000), 24_000, 16_000)[400:-400]) < 10
-    assert resample(b"", 22_050, 24_000) == b""

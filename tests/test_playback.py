@@ -69,6 +69,37 @@ def test_an_item_is_accounted_for_over_many_deltas():
     assert (ledger.heard_ms(), ledger.unheard_ms()) == (550, 450)
 
 
+def cut_after(heard_ms: float, words: str, received_ms: float = 1000) -> Heard:
+    ledger = PlaybackLedger(RATE)
+    ledger.receive(FIRST, ms(received_ms))
+    for start in range(0, len(words), 7):
+        ledger.transcribe(FIRST, words[start : start + 7])
+    ledger.hear(ms(heard_ms))
+    (heard,) = ledger.cut()
+    return heard
+
+
+def test_the_words_that_were_heard_are_whole_ones():
+    heard = cut_after(560, "The weather in Paris is fine")
+    assert (heard.heard_text, heard.unheard_text) == ("The weather in", " Paris is fine")
+
+
+def test_of_what_was_never_heard_no_word_was():
+    heard = cut_after(0, "Hello")
+    assert (heard.heard_text, heard.unheard_text) == ("", "Hello")
+
+
+def test_a_script_without_spaces_is_cut_between_its_characters():
+    assert cut_after(500, "巴黎天气很好哦").heard_text == "巴黎天"
+
+
+@given(st.text(), st.integers(0, 1000), st.integers(0, 1000))
+def test_no_word_is_lost_and_more_sound_is_never_fewer_words(words, one, other):
+    short, long = (cut_after(heard, words) for heard in sorted((one, other)))
+    assert short.heard_text + short.unheard_text == words
+    assert long.heard_text.startswith(short.heard_text)
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("receive"), st.integers(0, 4), st.integers(0, 5_000)),

@@ -1,3 +1,4 @@
+import os
 import struct
 import wave
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from reelthyme_sync import AudioUnavailable
-from reelthyme_sync.audio.wav import read_wav, without_silent_end
+from reelthyme_sync.audio.wav import GrowingWav, read_wav, without_silent_end
 
 RATE = 24_000
 
@@ -83,3 +84,21 @@ def test_a_wav_file_that_is_not_pcm(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
     with pytest.raises(AudioUnavailable, match="ffmpeg"):
         read_wav(tmp_path / "a.wav")
+
+
+def test_a_growing_file_is_valid_from_the_beginning(tmp_path):
+    file = GrowingWav(tmp_path / "a.wav", channels=1, rate=RATE)
+    for count in range(4):
+        assert read_wav(tmp_path / "a.wav") == b"\1\0" * 10 * count
+        file.write(b"\1\0" * 10)
+    file.close()
+    file.close()
+    with pytest.raises(AudioUnavailable, match="it is closed"):
+        file.write(b"\1\0")
+    assert len(read_wav(tmp_path / "a.wav")) == 80
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full needs Linux")
+def test_a_disk_that_is_full():
+    with pytest.raises(AudioUnavailable, match="Cannot write /dev/full: No space left"):
+        GrowingWav("/dev/full", channels=1, rate=RATE)

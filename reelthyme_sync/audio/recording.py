@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import wave
 from time import monotonic
 from types import TracebackType
 from typing import Final
 
-from ..errors import AudioUnavailable
-from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes
+from ..pcm import SAMPLE_RATE, ms_to_bytes
 from .buffers import Tap
-from .wav import Path
+from .wav import GrowingWav, Path
 
 LEFT: Final = 0
 RIGHT: Final = 1
@@ -37,13 +35,7 @@ class StereoRecording:
     def __init__(self, path: Path, *, sample_rate: int = SAMPLE_RATE) -> None:
         import numpy  # noqa: F401  # here, since `_write` runs in the callback of a device, which must not wait for it
 
-        try:
-            self._disk = open(path, "wb")  # noqa: SIM115 (close() closes it)
-        except OSError as error:
-            raise AudioUnavailable(f"Cannot write {path}: {error.strerror}") from error
-        file = wave.open(self._disk, "wb")  # noqa: SIM115 (close() closes both)
-        file.setparams((2, BYTES_PER_SAMPLE, sample_rate, 0, "NONE", ""))
-        self._file: wave.Wave_write | None = file
+        self._file: GrowingWav | None = GrowingWav(path, channels=2, rate=sample_rate)
         self._rate = sample_rate
         self._tolerance = ms_to_bytes(TOLERANCE_MS, sample_rate)
         self._writing = threading.Lock()  # the two devices call on threads of their own
@@ -76,13 +68,9 @@ class StereoRecording:
             file, self._file = self._file, None
             if file is None:
                 return
-            try:
-                self._level(0)
-                self._write(file)
-                file.close()
-                self._disk.close()
-            except OSError as error:  # the disk is full
-                raise AudioUnavailable(f"Cannot write {self._disk.name}: {error.strerror}") from error
+            self._level(0)
+            self._write(file)
+            file.close()
 
     def _add(self, side: int, block: bytes, live: bool) -> None:
         with self._writing:
@@ -111,12 +99,12 @@ class StereoRecording:
             if len(ahead) - len(behind) > allowed:
                 behind.extend(bytes(len(ahead) - len(behind) - allowed))
 
-    def _write(self, file: wave.Wave_write) -> None:
+    def _write(self, file: GrowingWav) -> None:
         import numpy as np
 
         left, right = self._pending
         size = min(len(left), len(right))
         if size:
             sides = [np.frombuffer(bytes(side[:size]), np.int16) for side in (left, right)]
-            file.writeframes(np.column_stack(sides).tobytes())
+            file.write(np.column_stack(sides).tobytes())
             del left[:size], right[:size]

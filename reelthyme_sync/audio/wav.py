@@ -1,4 +1,4 @@
-"""WAV files, read whole into the library's PCM16.
+"""WAV files: read whole into the library's PCM16, or written as they grow.
 
 Any PCM file is converted: 8, 16, 24 or 32 bit, any rate and number of channels. What cannot be is refused with words
 that say what to do.
@@ -7,11 +7,15 @@ that say what to do.
 from __future__ import annotations
 
 import os
+import struct
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..errors import AudioUnavailable
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_samples
+from .resampling import resample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +51,71 @@ def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
     if file_rate < 1:
         raise AudioUnavailable(f"{path} says that it has {file_rate} samples per second")
     data = data[: len(data) - len(data) % (channels * width)]  # a file that was cut off
-    if (channels, width, file_rate) == (1, BYTES_PER_SAMPLE, rate):
-        return data
-    return _to_pcm16(_resample(_samples(data, width).reshape(-1, channels).mean(axis=1), file_rate, rate))
+    if (channels, width) != (1, BYTES_PER_SAMPLE):
+        data = _to_pcm16(_samples(data, width).reshape(-1, channels).mean(axis=1))
+    return resample(data, file_rate, rate)
+
+
+class GrowingWav:
+    """A PCM16 file that is valid after every write. One thread at a time.
+
+    Args:
+        path: the WAV file, overwritten.
+        channels: samples of them are interleaved.
+        rate: samples per second of each.
+
+    Raises:
+        AudioUnavailable: it cannot be written there.
+    """
+
+    def __init__(self, path: Path, *, channels: int, rate: int) -> None:
+        self._path = path
+        self._channels = channels
+        self._rate = rate
+        self._size = 0
+        with self._explaining():
+            self._disk = open(path, "wb")  # noqa: SIM115 (close() closes it)
+        try:
+            self.write(b"")
+        except AudioUnavailable:
+            self._disk.raw.close()
+            raise
+
+    def write(self, pcm: bytes) -> None:
+        """Append; also puts the new length into the file's head.
+
+        Raises:
+            AudioUnavailable: it cannot be written any more: the disk is full, say, or it is closed.
+        """
+        if self._disk.closed:
+            raise AudioUnavailable(f"Cannot write {self._path}: it is closed")
+        self._size += len(pcm)
+        with self._explaining():
+            self._disk.seek(0)
+            self._disk.write(_head(self._size, self._channels, self._rate))
+            self._disk.seek(0, os.SEEK_END)
+            self._disk.write(pcm)
+            self._disk.flush()
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        with self._explaining():
+            self._disk.close()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise AudioUnavailable(f"Cannot write {self._path}: {error.strerror}") from error
+
+
+def _head(size: int, channels: int, rate: int) -> bytes:
+    """What stands before ``size`` bytes of PCM16. Above 4 GiB the length no longer fits; players read on to the end."""
+    frame = channels * BYTES_PER_SAMPLE
+    told = min(size, 0xFFFFFFFF - 36)
+    description = struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * frame, frame, 8 * BYTES_PER_SAMPLE)
+    return struct.pack("<4sI8s20s4sI", b"RIFF", told + 36, b"WAVEfmt ", description, b"data", told)
 
 
 def _samples(data: bytes, width: int) -> NDArray[np.float64]:
@@ -63,22 +129,7 @@ def _samples(data: bytes, width: int) -> NDArray[np.float64]:
     return padded.view("<i4")[:, 0] / 2.0**31
 
 
-def _resample(samples: NDArray[np.float64], source: int, target: int) -> NDArray[np.float64]:
-    if source == target:
-        return samples
-    try:
-        import soxr
-    except ImportError:
-        raise AudioUnavailable(
-            f"A sound of {source} Hz has to be converted to {target} Hz, which needs soxr: "
-            'pip install "reelthyme_sync[audio]"'
-        ) from None
-    resampled: NDArray[np.float64] = soxr.resample(samples, source, target)
-    return resampled
-
-
 def _to_pcm16(samples: NDArray[np.float64]) -> bytes:
-
     return (samples * 32768).round().clip(-32768, 32767).astype("<i2").tobytes()
 
 

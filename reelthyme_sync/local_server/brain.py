@@ -15,6 +15,7 @@ import orjson
 from .. import pcm
 from ..events import (
     CLIENT_EVENTS,
+    AudioFormat,
     ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
@@ -50,6 +51,7 @@ from ..events import (
     UserMessage,
     evolve,
 )
+from ..vad import SpeechStarted, SpeechStopped
 from .admission import check_item
 from .answers import Answer, Call, Question
 from .conversation import Conversation, Entry, entry_of
@@ -59,9 +61,8 @@ from .outputs import Output, Slice, SpokenMessage, ToolCall, WrittenMessage
 from .plan import plan
 from .production import Production, Reason
 from .refusal import Refusal, invalid_value, missing
-from .settings import AnySettings, given, input_of, realtime_session, transcription_session, updated
+from .settings import AnySettings, format_of, given, input_of, realtime_session, transcription_session, updated
 from .usage import transcription_usage
-from .vad import SpeechStarted, SpeechStopped
 
 SHORTEST_COMMIT_MS: Final = 100
 
@@ -116,7 +117,7 @@ class Brain:
             if transcribes
             else realtime_session(session_id, model, expires_at)
         )
-        self._buffer = InputBuffer(self._detection)
+        self._buffer = InputBuffer(self._input_format, self._detection)
         self._conversation = Conversation()
         self._productions: dict[str, Production] = {}
         self._answers: dict[str, Answer] = {}
@@ -199,20 +200,22 @@ class Brain:
         if isinstance(event.session, TranslationConfig):
             raise missing("session.type")
         self._settings = updated(self._settings, event.session, has_spoken=self._has_spoken)
+        self._buffer.expect(self._input_format)
         self._buffer.detect(self._detection)
         return [SessionUpdated(session=self._settings)]
 
     def _append(self, event: InputAudioBufferAppend) -> list[ServerEvent]:
         try:
-            sound = pcm.decode_base64(event.audio)
+            data = pcm.decode_base64(event.audio)
         except ValueError as error:
             raise invalid_value(f"Invalid 'audio': {error}.", "audio") from None
         events: list[ServerEvent] = []
-        for boundary in self._buffer.append(sound):
+        for boundary in self._buffer.append(data):
             events += self._start_turn(boundary) if isinstance(boundary, SpeechStarted) else self._end_turn(boundary)
         return events
 
     def _commit(self, _event: InputAudioBufferCommit) -> list[ServerEvent]:
+        self._buffer.settle()
         if (duration := self._buffer.duration_ms) < SHORTEST_COMMIT_MS:
             raise Refusal(
                 f"Error committing input audio buffer: buffer too small. Expected at least {SHORTEST_COMMIT_MS}ms of "
@@ -224,13 +227,14 @@ class Brain:
         return self._committed(item_id, self._buffer.take())
 
     def _clear(self, _event: InputAudioBufferClear) -> list[ServerEvent]:
+        self._buffer.settle()
         self._buffer.take()
         self._turn_item_id = ""
         return [InputAudioBufferCleared()]
 
     def _create_item(self, event: ConversationItemCreate) -> list[ServerEvent]:
         check_item(event.item)
-        entry = entry_of(event.item, self._ids.next("item"))
+        entry = entry_of(event.item, self._ids.next("item"), self._input_format)
         return self._added(entry, given(event.previous_item_id, None) or None)
 
     def _retrieve_item(self, event: ConversationItemRetrieve) -> list[ServerEvent]:
@@ -258,6 +262,10 @@ class Brain:
         return self._end(production, "client_cancelled")
 
     # --- turns ------------------------------------------------------------------------------------------------
+
+    @property
+    def _input_format(self) -> AudioFormat:
+        return format_of(input_of(self._settings))
 
     @property
     def _detection(self) -> ServerVad | SemanticVad | None:
@@ -367,7 +375,7 @@ class Brain:
             return ToolCall(production.id, item_id, self._ids.next("call"), answer.name, arguments)
         if production.plan.modality == "text":
             return WrittenMessage(production.id, item_id, answer.text)
-        return SpokenMessage(production.id, item_id, answer.text, sound)
+        return SpokenMessage(production.id, item_id, answer.text, sound, production.plan.audio_format)
 
     def _end(self, production: Production, reason: Reason) -> list[ServerEvent]:
         del self._productions[production.id]

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from .. import pcm
-from ..events import UNSET, AssistantMessage, Audio, InputAudio, Item, OutputAudio, UserMessage, evolve
+from ..audio.transcoding import Decoder
+from ..events import UNSET, AssistantMessage, Audio, AudioFormat, InputAudio, Item, OutputAudio, UserMessage, evolve
 from .refusal import Refusal, invalid_value
 
 
@@ -127,13 +128,13 @@ class Conversation:
         )
 
 
-def entry_of(item: Item, new_id: str) -> Entry:
-    """What a client sends, with an id and a status, and its sound apart.
+def entry_of(item: Item, new_id: str, audio_format: AudioFormat) -> Entry:
+    """What a client sends, with an id and a status, and its sound, which is in that format, apart.
 
     Raises:
         Refusal: its audio is no base64 of whole samples.
     """
-    sound = b"".join(_sound(part.audio) for part in _parts(item, InputAudio, OutputAudio) if part.audio)
+    sound = b"".join(_sound(part.audio, audio_format) for part in _parts(item, InputAudio, OutputAudio) if part.audio)
     changes: dict[str, Any] = {} if item_id(item) else {"id": new_id}
     if hasattr(item, "status"):
         changes["status"] = "completed"
@@ -145,9 +146,10 @@ def item_id(item: Item) -> str:
     return str(getattr(item, "id", "") or "")
 
 
-def _sound(audio: str) -> bytes:
+def _sound(audio: str, audio_format: AudioFormat) -> bytes:
+    decoder = Decoder(audio_format)
     try:
-        return pcm.decode_base64(audio)
+        return decoder.push(pcm.decode_base64(audio)) + decoder.rest()
     except ValueError as error:
         raise invalid_value(f"Invalid 'audio': {error}.", "item.content[0].audio") from None
 

@@ -13,7 +13,7 @@ import threading
 from typing import Any, Final
 
 from .. import pcm
-from .resampling import resample
+from ..audio.resampling import resample
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def _decoder() -> _Decoder:
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> bool:
-    if importlib.util.find_spec("pocketsphinx") is not None:
+    if all(importlib.util.find_spec(name) for name in ("pocketsphinx", "soxr")):
         return True
     logger.warning('the local server cannot hear words: pip install "reelthyme_sync[local]"')
     return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from .. import pcm
-from ..events import SemanticVad, ServerVad
+from ..audio.transcoding import Decoder
+from ..events import AudioFormat, SemanticVad, ServerVad
+from ..vad import SpeechStarted, SpeechStopped, TurnDetector
 from .settings import given
-from .vad import SpeechStarted, SpeechStopped, TurnDetector
 
 Detection: TypeAlias = ServerVad | SemanticVad | None
 
@@ -21,12 +22,14 @@ _LATENCY_MS: Final = 200
 class InputBuffer:
     """Keeps sound until it is taken. Positions are milliseconds from the first byte ever appended."""
 
-    def __init__(self, detection: Detection) -> None:
+    def __init__(self, audio_format: AudioFormat, detection: Detection) -> None:
         self._sound = bytearray()
         self._first = 0
         self._keep_ms = 0
         self._detection: Detection = None
         self._detector: TurnDetector | None = None
+        self._format = audio_format
+        self._decoder = Decoder(audio_format)
         self.detect(detection)
 
     @property
@@ -40,8 +43,14 @@ class InputBuffer:
             self._detection = detection
             self._restart()
 
-    def append(self, sound: bytes) -> list[SpeechStarted | SpeechStopped]:
+    def expect(self, audio_format: AudioFormat) -> None:
+        """Sound comes in this format from now on."""
+        if audio_format != self._format:
+            self._format, self._decoder = audio_format, Decoder(audio_format)
+
+    def append(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
         """Add sound; gives the boundaries of turns that show in it."""
+        sound = self._decoder.push(data)
         self._sound += sound
         if self._detector is None:
             return []
@@ -49,6 +58,10 @@ class InputBuffer:
         if not self._detector.speaking and not boundaries:
             self._drop_to(self._end - pcm.ms_to_bytes(self._keep_ms))
         return boundaries
+
+    def settle(self) -> None:
+        """The client says that the sound ends here: what the resampler has withheld belongs to it."""
+        self._sound += self._decoder.rest()
 
     def begin_turn(self, start_ms: int) -> None:
         """Forget what came before a turn."""

@@ -13,9 +13,11 @@ from typing import Any, Final, Protocol
 import attrs
 
 from .. import pcm
+from ..audio.transcoding import Encoder
 from ..events import (
     AssistantMessage,
     Audio,
+    AudioFormat,
     FunctionCall,
     OutputAudio,
     OutputText,
@@ -69,11 +71,12 @@ class Output(Protocol):
 class SpokenMessage:
     """Sound with its transcript: the words of a slice go before its sound."""
 
-    def __init__(self, response_id: str, item_id: str, text: str, sound: bytes) -> None:
+    def __init__(self, response_id: str, item_id: str, text: str, sound: bytes, audio_format: AudioFormat) -> None:
         self.entry = Entry(AssistantMessage(id=item_id, object="realtime.item", status="in_progress", content=[]))
         self._place: dict[str, Any] = {"response_id": response_id, "item_id": item_id}
         self._words = _words(text)
         self._sound = sound
+        self._encoder = Encoder(audio_format)
         self._said = ""
 
     def opening(self) -> list[ServerEvent]:
@@ -88,7 +91,7 @@ class SpokenMessage:
         for index in range(count):
             until = math.ceil(len(self._words) * (index + 1) / count)
             text, told = "".join(self._words[told:until]), until
-            yield self._slice(text, self._sound[index * _SLICE : (index + 1) * _SLICE])
+            yield self._slice(text, self._sound[index * _SLICE : (index + 1) * _SLICE], last=index == count - 1)
 
     def closing(self, status: ItemStatus) -> list[ServerEvent]:
         """Sound, transcript and part are done."""
@@ -99,15 +102,15 @@ class SpokenMessage:
             ResponseContentPartDone(**self._place, part=Audio(transcript=self._said)),
         ]
 
-    def _slice(self, text: str, sound: bytes) -> Slice:
+    def _slice(self, text: str, sound: bytes, *, last: bool) -> Slice:
         self._said += text
         self.entry.sound += sound
         self.entry.item = _message(self.entry, OutputAudio(transcript=self._said), "in_progress")
         events: list[ServerEvent] = []
         if text:
             events.append(ResponseOutputAudioTranscriptDelta(**self._place, delta=text))
-        if sound:
-            events.append(ResponseOutputAudioDelta(**self._place, delta=pcm.encode_base64(sound)))
+        if data := self._encoder.push(sound) + (self._encoder.rest() if last else b""):
+            events.append(ResponseOutputAudioDelta(**self._place, delta=pcm.encode_base64(data)))
         return Slice(events, pcm.bytes_to_ms(len(sound)))
 
 

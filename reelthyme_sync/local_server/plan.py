@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from ..events import (
-    AudioPcm,
+    AudioFormat,
     FunctionCallOutput,
     FunctionTool,
     ItemReference,
@@ -23,7 +23,7 @@ from ..events.session_config import MaxOutputTokens, Modality
 from .answers import Question
 from .conversation import Conversation, Entry, entry_of
 from .refusal import invalid_value
-from .settings import given, output_of, voice_of
+from .settings import checked_format, format_of, given, input_of, output_of, voice_of
 
 
 @attrs.frozen
@@ -40,6 +40,7 @@ class Plan:
     modality: Modality
     voice: str
     speed: float
+    audio_format: AudioFormat
     tools: tuple[FunctionTool, ...]
     must_call: bool
     max_output_tokens: MaxOutputTokens
@@ -61,7 +62,7 @@ class Plan:
 
     def response(self, response_id: str, conversation_id: str) -> Response:
         """The response as it begins."""
-        spoken = ResponseAudioOutput(format=AudioPcm(rate=24_000), voice=self.voice)
+        spoken = ResponseAudioOutput(format=self.audio_format, voice=self.voice)
         return Response(
             id=response_id,
             object="realtime.response",
@@ -90,11 +91,12 @@ def plan(
     tools = given(params.tools, given(session.tools, []))
     choice = given(params.tool_choice, given(session.tool_choice, "auto"))
     return Plan(
-        context=_context(params, conversation, new_id),
+        context=_context(params, conversation, new_id, format_of(input_of(session))),
         instructions=given(params.instructions, given(session.instructions, "")),
         modality=modalities[0],
         voice=voice_of(asked, voice_of(output)),
         speed=given(output.speed, 1.0),
+        audio_format=checked_format(given(asked.format, format_of(output)), "response.audio.output.format.type"),
         tools=_callable([tool for tool in tools if isinstance(tool, FunctionTool)], choice),
         must_call=choice == "required" or isinstance(choice, ToolChoiceFunction),
         max_output_tokens=given(params.max_output_tokens, given(session.max_output_tokens, "inf")),
@@ -111,11 +113,15 @@ def _callable(tools: Sequence[FunctionTool], choice: object) -> tuple[FunctionTo
     return tuple(tools)
 
 
-def _context(params: ResponseParams, conversation: Conversation, new_id: Callable[[], str]) -> tuple[Entry, ...]:
+def _context(
+    params: ResponseParams, conversation: Conversation, new_id: Callable[[], str], audio_format: AudioFormat
+) -> tuple[Entry, ...]:
     if not isinstance(params.input, list):
         return tuple(conversation.entries)
     return tuple(
-        _referred(item, conversation, place) if isinstance(item, ItemReference) else entry_of(item, new_id())
+        _referred(item, conversation, place)
+        if isinstance(item, ItemReference)
+        else entry_of(item, new_id(), audio_format)
         for place, item in enumerate(params.input)
     )
 

@@ -13,9 +13,12 @@ import attrs
 from ..events import (
     UNSET,
     AudioConfig,
+    AudioFormat,
     AudioInput,
     AudioOutput,
     AudioPcm,
+    AudioPcma,
+    AudioPcmu,
     CustomVoice,
     RealtimeSession,
     ResponseAudioOutput,
@@ -42,10 +45,9 @@ _SERVER_VAD: Final = ServerVad(
     interrupt_response=True,
 )
 _SEMANTIC_VAD: Final = SemanticVad(eagerness="auto", create_response=True, interrupt_response=True)
-_INPUT: Final = AudioInput(
-    format=AudioPcm(rate=24_000), noise_reduction=None, transcription=None, turn_detection=_SERVER_VAD
-)
-_OUTPUT: Final = AudioOutput(format=AudioPcm(rate=24_000), voice="marin", speed=1.0)
+_PCM: Final[AudioFormat] = AudioPcm(rate=24_000)
+_INPUT: Final = AudioInput(format=_PCM, noise_reduction=None, transcription=None, turn_detection=_SERVER_VAD)
+_OUTPUT: Final = AudioOutput(format=_PCM, voice="marin", speed=1.0)
 
 _MERGED: Final = (AudioConfig, AudioInput, AudioOutput, TranscriptionAudio, ServerVad, SemanticVad)
 """Values that are patched field by field; every other one is replaced as a whole."""
@@ -116,6 +118,22 @@ def output_of(settings: AnySettings) -> AudioOutput:
     )
 
 
+def format_of(side: AudioInput | AudioOutput) -> AudioFormat:
+    """In what format one side sounds."""
+    return given(side.format, _PCM)
+
+
+def checked_format(audio_format: AudioFormat, param: str) -> AudioFormat:
+    """The format itself.
+
+    Raises:
+        Refusal: it is none that there is.
+    """
+    if not isinstance(audio_format, AudioPcm | AudioPcmu | AudioPcma):
+        raise invalid_value("Supported values are: 'audio/pcm', 'audio/pcmu' and 'audio/pcma'.", param)
+    return audio_format
+
+
 def given(value: T | Unset, otherwise: T) -> T:
     """``value``, unless it is absent."""
     return otherwise if isinstance(value, Unset) else value
@@ -151,8 +169,7 @@ def _defaults(patch: Part) -> Part:
 
 
 def _check_input(listening: AudioInput) -> None:
-    if not isinstance(listening.format, AudioPcm):
-        raise invalid_value("The local server takes audio/pcm only.", "session.audio.input.format.type")
+    checked_format(format_of(listening), "session.audio.input.format.type")
     if not isinstance(listening.turn_detection, ServerVad | SemanticVad | None):
         raise invalid_value(
             "Supported values are: 'server_vad' and 'semantic_vad'.", "session.audio.input.turn_detection.type"
@@ -164,8 +181,7 @@ def _check_session(current: RealtimeSession, new: RealtimeSession, has_spoken: b
         raise invalid_value("The model of a session cannot be changed.", "session.model")
     if new.output_modalities not in (["audio"], ["text"]):
         raise invalid_value("Supported values are: ['text'] and ['audio'].", "session.output_modalities")
-    if not isinstance(output_of(new).format, AudioPcm):
-        raise invalid_value("The local server makes audio/pcm only.", "session.audio.output.format.type")
+    checked_format(format_of(output_of(new)), "session.audio.output.format.type")
     if has_spoken and voice_of(output_of(new)) != voice_of(output_of(current)):
         raise Refusal(
             "Cannot update a conversation's voice if assistant audio is present.",

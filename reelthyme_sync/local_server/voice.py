@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .. import pcm
-from .resampling import resample
+from ..audio.resampling import resample
 from .tone import tone
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _espeak() -> _Espeak:
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> bool:
-    if importlib.util.find_spec("espeakng_loader") is not None:
+    if all(importlib.util.find_spec(name) for name in ("espeakng_loader", "soxr")):
         return True
     logger.warning('the local server can only hum: pip install "reelthyme_sync[local]"')
     return False

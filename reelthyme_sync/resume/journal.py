@@ -51,7 +51,7 @@ from ..events import (
 )
 from ..events.connection import NotRestored
 from ..events.server_events import AnySession
-from ..formats import base64_ms
+from ..formats import base64_ms, input_format
 from .outbound import APPENDS, CREATE, TRUNCATE, UPDATES, Message, Outbound
 from .restoration import Restoration
 from .restoring import as_event, restorable
@@ -291,7 +291,7 @@ class Journal:
         audio = audio if isinstance(audio, str) else ""
         judged = self._detects_turns or isinstance(self.session, TranslationSession)
         silence = judged and not self._turns.in_sound and self._online
-        self._sound.append(message.number, audio, base64_ms(audio, self._input_format), silence=silence)
+        self._sound.append(message.number, audio, base64_ms(audio, input_format(self.session)), silence=silence)
 
     def _settle(self, session: AnySession, update: Message | None) -> None:
         self.session = session
@@ -394,7 +394,3 @@ class Journal:
     @property
     def _hears_turns_or_nothing(self) -> bool:
         return self._detects_turns or not len(self._sound)
-
-    @property
-    def _input_format(self) -> object:
-        return getattr(self._input, "format", None)

@@ -15,7 +15,7 @@ from faults.fault import Fault, Passage
 from faults.frames import Unit
 from faults.proxy import BOTH, Direction, FaultProxy
 from faults.talker import Talker
-from test_local_server_vad import recording
+from test_vad import recording
 
 from reelthyme_sync import Reconnect, local_server, pcm
 from reelthyme_sync.conversation import Conversation

@@ -1,7 +1,7 @@
 """Turn detection: where in a stream of 24 kHz PCM16 somebody speaks.
 
 Owns the decision only. Knows no clock, thread, socket or event: time is the number of samples pushed. One thread at a
-time pushes, which is the loop of the server.
+time pushes: the loop of the local server, or the capture thread of a microphone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from .. import pcm
+from . import pcm
 
 FRAME_MS: Final = 20
 _FRAME_BYTES: Final = pcm.ms_to_bytes(FRAME_MS)
 _START_WINDOW: Final = 8
 _START_VOICED: Final = 6
 """Speech begins with 6 voiced frames of 8 (120 ms): a click or a door stays below it, the shortest word does not."""
+
+START_WINDOW_MS: Final = _START_WINDOW * FRAME_MS
+"""How far behind the first voiced frame speech is found to have begun, at most."""
 
 _FLOOR: Final = 40.0
 """A frame below this level holds no voice. WebRTC goes on saying so for 100 ms after a click."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reelthyme_sync import pcm
-from reelthyme_sync.local_server.vad import (
+from reelthyme_sync.vad import (
     EnergyClassifier,
     SpeechStarted,
     SpeechStopped,
