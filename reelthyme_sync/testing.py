@@ -124,13 +124,16 @@ class ScriptedTransport:
 
 
 class FakeSpeaker(OutputBuffer):
-    """A speaker whose listener hears when the test says so: ``advance``."""
+    """A speaker whose listener hears when the test says so: ``advance``.
+
+    It cuts sharply, where a real one fades, so that what sounded can be compared with what was sent.
+    """
 
     sample_rate = SAMPLE_RATE
     stalled_after_waits = None
 
     def __init__(self, *, capacity_ms: float = 40) -> None:
-        super().__init__(ms_to_samples(capacity_ms))
+        super().__init__(ms_to_samples(capacity_ms), fade=0)
         self.closed = threading.Event()
 
     def advance(self, ms: float) -> bytes:

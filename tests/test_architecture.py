@@ -81,7 +81,7 @@ PURE += [
 IMPURE = {"threading", "socket", "time", "queue", "selectors", "subprocess", "asyncio"}
 
 HOMES = {
-    "pyaudio": "audio.pyaudio_device",
+    "pyaudio": "audio.portaudio",
     "websocket": "transport",
     "python_socks": "transport.proxies",
     "soxr": "audio.resampling",

@@ -1,12 +1,15 @@
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from reelthyme_sync.audio import buffers
 from reelthyme_sync.audio.buffers import InputBuffer, OutputBuffer
+from reelthyme_sync.audio.fading import FADE
 from reelthyme_sync.errors import AudioUnavailable
 
 PATIENCE = 5.0
@@ -63,7 +66,7 @@ def stalls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_device_gets_what_was_written_and_silence_after_it() -> None:
-    buffer = OutputBuffer(100)
+    buffer = OutputBuffer(100, fade=0)
     buffer.write(samples(3))
     assert buffer.pull(2) == samples(2)
     assert buffer.pull(2) == samples(1) + silence(1)
@@ -104,23 +107,24 @@ def test_blocks_of_many_lengths_are_counted_alike() -> None:
     assert heard == [0, 0, 5, 12, 12]
 
 
-def test_what_was_cleared_is_neither_played_nor_heard() -> None:
-    buffer = OutputBuffer(100, latency=10)
+def test_of_what_is_cleared_only_what_the_device_has_is_heard() -> None:
+    buffer = OutputBuffer(100, latency=10, fade=0)
     buffer.write(samples(50))
     buffer.pull(10)
     buffer.clear()
+    assert buffer.heard == 10  # the first block was in the device's hands, and will sound
     assert buffer.pull(10) == silence(10)
     buffer.pull(10)
-    assert buffer.heard == 0  # the first block was in the device's hands, and counts as not heard
+    assert buffer.heard == 10
     buffer.write(samples(10))
     buffer.pull(10)
     buffer.pull(10)
-    assert buffer.heard == 10
+    assert buffer.heard == 20
 
 
 def test_a_tap_sees_every_block_with_its_silence() -> None:
     blocks: list[bytes] = []
-    buffer = OutputBuffer(100, tap=blocks.append)
+    buffer = OutputBuffer(100, tap=blocks.append, fade=0)
     buffer.write(samples(3))
     buffer.pull(2)
     buffer.pull(2)
@@ -223,7 +227,7 @@ ACTIONS = st.one_of(
 @given(latency=st.integers(0, 100), actions=st.lists(ACTIONS, max_size=60))
 def test_heard_never_goes_back_nor_past_what_was_written(latency: int, actions: list[tuple[str, int]]) -> None:
     buffer = OutputBuffer(100, latency=latency)
-    written = heard = 0
+    written = heard = starved = 0
     for action, count in actions:
         if action == "write":
             buffer.write(samples(count))
@@ -233,7 +237,105 @@ def test_heard_never_goes_back_nor_past_what_was_written(latency: int, actions: 
         else:
             buffer.clear()
         assert heard <= buffer.heard <= written
-        heard = buffer.heard
+        assert starved <= buffer.starved
+        heard, starved = buffer.heard, buffer.starved
+
+
+@given(actions=st.lists(ACTIONS, max_size=60))
+def test_what_is_pulled_was_written_or_counts_as_starved(actions: list[tuple[str, int]]) -> None:
+    buffer = OutputBuffer(100)
+    waiting = taken = pulled = 0
+    for action, count in actions:
+        if action == "write":
+            buffer.write(samples(count))
+            waiting += count
+        elif action == "pull":
+            buffer.pull(count)
+            pulled += count
+            taken += min(count, waiting)
+            waiting -= min(count, waiting)
+        else:
+            buffer.clear()
+            waiting = 0
+        assert buffer.starved + taken == pulled
+
+
+def wave(amplitude: float, hertz: float, count: int) -> NDArray[np.int32]:
+    return (amplitude * np.sin(2 * np.pi * hertz * np.arange(count) / 24_000)).astype(np.int32)
+
+
+def largest_step(sound: NDArray[np.int32]) -> int:
+    return int(np.abs(np.diff(sound, prepend=0, append=0)[:-1]).max(initial=0))
+
+
+SLOPE = np.pi / 2 / FADE
+"""Of the fade, where it is steepest, for an amplitude of one."""
+
+
+@given(
+    amplitude=st.integers(0, 32767),
+    hertz=st.floats(20, 4000),
+    count=st.integers(0, 1000),
+    blocks=st.lists(st.integers(1, 480), min_size=1, max_size=8),
+    cleared=st.booleans(),
+)
+def test_an_end_has_no_step_that_the_sound_and_the_fade_have_not(
+    amplitude: int, hertz: float, count: int, blocks: list[int], cleared: bool
+) -> None:
+    sound = wave(amplitude, hertz, count)
+    buffer = OutputBuffer(10_000)
+    buffer.write(sound.astype("<i2").tobytes())
+    played = b"".join(buffer.pull(block) for block in blocks)
+    if cleared:
+        buffer.clear()
+    else:
+        played += buffer.pull(1000)
+    played += buffer.pull(2 * FADE)
+    output = np.frombuffer(played, "<i2").astype(np.int32)
+    assert largest_step(output) <= largest_step(sound) + amplitude * SLOPE + 2
+    assert not output[-FADE // 2 :].any()
+
+
+def test_after_a_clear_the_sound_dies_away_within_eight_milliseconds() -> None:
+    buffer = OutputBuffer(10_000)
+    buffer.write(b"\x10\x27" * 1000)
+    buffer.pull(100)
+    buffer.clear()
+    output = np.frombuffer(buffer.pull(240), "<i2")
+    assert (np.diff(output) <= 0).all()
+    assert 9_990 < output[0] < 10_000
+    assert 4_900 < output[FADE // 2] < 5_000
+    assert not output[FADE:].any()
+    assert (buffer.heard, buffer.starved) == (100, 240)
+
+
+def test_what_has_not_begun_to_sound_is_dropped_without_a_trace() -> None:
+    buffer = OutputBuffer(100)
+    buffer.pull(10)
+    buffer.write(samples(50))
+    buffer.clear()
+    assert buffer.pull(300) == silence(300)
+
+
+def test_what_follows_a_cut_does_not_wait_for_the_fade() -> None:
+    buffer = OutputBuffer(10_000)
+    buffer.write(b"\xe8\x03" * 500)
+    buffer.pull(100)
+    buffer.clear()
+    buffer.write(b"\xd0\x07" * 500)
+    output = np.frombuffer(buffer.pull(300), "<i2")
+    assert 2990 <= output[0] <= 3000
+    assert (output[FADE:] == 2000).all()
+    assert buffer.heard == 400
+
+
+def test_a_fade_that_does_not_fit_is_clipped_and_never_wraps() -> None:
+    buffer = OutputBuffer(10_000)
+    for _ in range(2):
+        buffer.write(b"\xff\x7f" * 500)
+        buffer.pull(100)
+        buffer.clear()
+    assert np.frombuffer(buffer.pull(300), "<i2").min() == 0
 
 
 @given(latency=st.integers(0, 100), actions=st.lists(ACTIONS.filter(lambda action: action[0] != "clear"), max_size=60))
@@ -299,3 +401,17 @@ def test_a_tap_sees_what_comes_after_the_end_too() -> None:
     buffer.stop()
     buffer.push(samples(2))
     assert blocks == [samples(1), samples(2)]
+
+
+def test_what_is_cleared_is_waited_for_until_it_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffers, "WAIT", 0.001)  # a device that no longer calls is soon noticed
+    buffer = OutputBuffer(100, latency=20, fade=8)
+    buffer.write(samples(50))
+    for _ in range(3):
+        buffer.pull(10)
+    buffer.clear()
+    buffer.pull(20 + 8 - 1)
+    with pytest.raises(AudioUnavailable):
+        buffer.drain()
+    buffer.pull(1)
+    buffer.drain()

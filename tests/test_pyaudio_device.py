@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from reelthyme_sync.audio import pyaudio_device
+from reelthyme_sync import _exit
+from reelthyme_sync.audio import portaudio
 from reelthyme_sync.audio.devices import Microphone, Speaker
 from reelthyme_sync.audio.pyaudio_device import (
-    BLOCK,
     Device,
     PyAudioMicrophone,
     PyAudioSpeaker,
@@ -22,6 +23,8 @@ from reelthyme_sync.audio.pyaudio_device import (
 from reelthyme_sync.errors import AudioUnavailable
 
 CONTINUE, ABORT = 0, 2
+INPUT_OVERFLOW = 2
+BLOCK = 240
 LATENCY = 0.02
 
 
@@ -33,9 +36,10 @@ class FakeStream:
         self.started = self.closed = False
         self._library = library
 
-    def passes(self, block: bytes | None = None) -> tuple[bytes | None, int]:
+    def passes(self, block: bytes | None = None, *, flags: int = 0) -> tuple[bytes | None, int]:
         assert self.started
-        answer: tuple[bytes | None, int] = self.options["stream_callback"](block, BLOCK, {}, 0)
+        samples = self.options["frames_per_buffer"]
+        answer: tuple[bytes | None, int] = self.options["stream_callback"](block, samples, {}, flags)
         return answer
 
     def get_output_latency(self) -> float:
@@ -68,6 +72,9 @@ class FakePyAudio:
 
     def open(self, rate: int, channels: int, sample_format: int, **options: Any) -> FakeStream:
         self.card.refuse("open")
+        self.card.tried.append((rate, channels))
+        if refusal := self.card.demands(rate, channels):
+            raise OSError(refusal, "Refused")
         stream = FakeStream(self, {"rate": rate, "channels": channels, "format": sample_format, **options})
         self.card.streams.append(stream)
         return stream
@@ -94,13 +101,15 @@ class SoundCard:
         self.refusals: dict[str, OSError] = {}
         self.closing: Callable[[], object] = lambda: None
         self.calls: list[tuple[str, bool]] = []
+        self.demands: Callable[[int, int], int] = lambda rate, channels: 0
+        self.tried: list[tuple[int, int]] = []
 
     @property
     def stream(self) -> FakeStream:
         return self.streams[-1]
 
     def refuse(self, step: str) -> None:
-        self.calls.append((step, pyaudio_device._portaudio.locked()))
+        self.calls.append((step, portaudio._portaudio.locked()))
         if step in self.refusals:
             raise self.refusals[step]
 
@@ -180,8 +189,9 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
         ("initialize", OSError(-9999, "host error"), "does not start: 'host error'"),
         ("open", OSError(-9985, "Device unavailable"), "'Headset' cannot be opened: it is in use"),
         ("open", OSError(-9996, "Invalid device"), "it has gone"),
-        ("open", OSError(-9997, "Invalid sample rate"), r"refuses 24000 samples a second .* prefers 44100"),
-        ("open", OSError(-9998, "Invalid number of channels"), "refuses mono"),
+        ("open", OSError(-9993, "Illegal combination of I/O devices"), 'in the group "audio"'),
+        ("open", OSError(-9997, "Invalid sample rate"), "refuses 24000 samples a second, and its own 44100"),
+        ("open", OSError(-9998, "Invalid number of channels"), "refuses mono, and its own number"),
         ("open", OSError(-9999, "Unanticipated host error"), "PortAudio says 'Unanticipated host error'"),
         ("start", OSError(-9999, "Unanticipated host error"), "does not start: PortAudio says"),
     ],
@@ -269,7 +279,7 @@ def test_a_tap_that_raises_ends_the_stream_and_is_named(card: SoundCard) -> None
 def test_a_device_that_cannot_be_closed_holds_nobody_up(
     card: SoundCard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pyaudio_device, "CLOSE_WITHIN", 0.01)
+    monkeypatch.setattr(portaudio, "CLOSE_WITHIN", 0.01)
     speaker = PyAudioSpeaker()
     released, ended = threading.Event(), threading.Event()
     card.closing = released.wait
@@ -281,7 +291,7 @@ def test_a_device_that_cannot_be_closed_holds_nobody_up(
     assert ended.is_set()
     released.set()
     for thread in threading.enumerate():
-        if thread.name == "reelthyme-closing":
+        if thread.name.startswith("reelthyme-closing"):
             thread.join(5.0)
 
 
@@ -294,3 +304,133 @@ def test_the_library_is_only_called_under_its_lock(card: SoundCard) -> None:
         PyAudioSpeaker()
     assert [step for step, locked in card.calls if not locked] == ["start", "start"]  # one stream is one thread's own
     assert [step for step, _ in card.calls].count("terminate") == 4
+
+
+def only(*accepted: tuple[int, int], errno: int = -9997) -> Callable[[int, int], int]:
+    """A device that takes nothing but these rates and numbers of channels."""
+    return lambda rate, channels: 0 if (rate, channels) in accepted else errno
+
+
+@pytest.mark.parametrize("errno", [-9993, -9994, -9997, -9998, -9999])
+@pytest.mark.parametrize(
+    ("accepted", "tried"),
+    [
+        ((24_000, 1), [(24_000, 1)]),
+        ((24_000, 2), [(24_000, 1), (24_000, 2)]),
+        ((44_100, 1), [(24_000, 1), (24_000, 2), (44_100, 1)]),
+        ((44_100, 2), [(24_000, 1), (24_000, 2), (44_100, 1), (44_100, 2)]),
+    ],
+)
+def test_a_speaker_that_refuses_our_rate_or_mono_is_opened_as_it_wants(
+    card: SoundCard, errno: int, accepted: tuple[int, int], tried: list[tuple[int, int]]
+) -> None:
+    card.demands = only(accepted, errno=errno)
+    speaker = PyAudioSpeaker()
+    assert card.tried == tried
+    assert speaker.sample_rate == 24_000
+    assert card.stream.options["frames_per_buffer"] == accepted[0] // 100  # 10 ms at any rate
+    speaker.close()
+
+
+def test_a_busy_device_is_not_tried_in_other_ways(card: SoundCard) -> None:
+    card.demands = only(errno=-9985)
+    with pytest.raises(AudioUnavailable, match="in use"):
+        PyAudioSpeaker()
+    assert card.tried == [(24_000, 1)]
+
+
+def test_the_first_refusal_of_a_device_that_takes_nothing_is_told(card: SoundCard) -> None:
+    card.demands = lambda rate, channels: -9997 if rate == 24_000 else -9998
+    with pytest.raises(AudioUnavailable, match="refuses 24000"):
+        PyAudioSpeaker()
+
+
+def test_without_soxr_a_device_with_a_rate_of_its_own_says_what_to_install(
+    card: SoundCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    card.demands = only((44_100, 1))
+    for device in (PyAudioSpeaker, PyAudioMicrophone):
+        with pytest.raises(AudioUnavailable, match=r'soxr: pip install "reelthyme_sync\[audio\]"'):
+            device()
+    assert card.users == 0
+
+
+def ramp(samples: int) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return np.arange(samples, dtype="<i2")
+
+
+def test_stereo_gets_the_same_on_both_channels(card: SoundCard) -> None:
+    card.demands = only((24_000, 2))
+    tapped: list[bytes] = []
+    speaker = PyAudioSpeaker(tap=tapped.append)
+    speaker.write(ramp(BLOCK).tobytes())
+    played, _ = card.stream.passes()
+    assert played == np.repeat(ramp(BLOCK), 2).tobytes()
+    assert tapped == [ramp(BLOCK).tobytes()]
+    speaker.close()
+
+
+def test_all_channels_of_a_microphone_are_averaged(card: SoundCard) -> None:
+    card.devices[0]["maxInputChannels"] = 4
+    card.demands = only((24_000, 4))
+    microphone = PyAudioMicrophone()
+    channels = np.stack([ramp(BLOCK), 3 * ramp(BLOCK), 2 * ramp(BLOCK), 2 * ramp(BLOCK)], axis=1)
+    card.stream.passes(channels.tobytes())
+    assert microphone.read() == (2 * ramp(BLOCK)).tobytes()
+    microphone.close()
+
+
+def test_a_speaker_with_a_rate_of_its_own_counts_in_ours(card: SoundCard) -> None:
+    card.devices[1]["defaultSampleRate"] = 48_000.0
+    card.demands = only((48_000, 2))
+    speaker = PyAudioSpeaker()
+    for _ in range(10):
+        speaker.write(b"\1\0" * BLOCK)
+    blocks = [card.stream.passes()[0] for _ in range(20)]
+    assert {len(block or b"") for block in blocks} == {480 * 2 * 2}
+    assert speaker.heard == 10 * BLOCK
+    assert speaker.starved == 10 * BLOCK
+    speaker.close()
+
+
+def test_a_microphone_with_a_rate_of_its_own_is_read_at_ours(card: SoundCard) -> None:
+    card.devices[0]["defaultSampleRate"] = 48_000.0
+    card.demands = only((48_000, 1))
+    microphone = PyAudioMicrophone()
+    for _ in range(100):
+        card.stream.passes(b"\1\0" * 480)
+    microphone.stop()
+    assert len(b"".join(iter(microphone.read, b""))) == 2 * 24_000
+    microphone.close()
+
+
+def test_what_the_device_lost_is_counted(card: SoundCard) -> None:
+    microphone = PyAudioMicrophone()
+    card.stream.passes(b"\1\0")
+    assert microphone.overflows == 0
+    card.stream.passes(b"\1\0", flags=INPUT_OVERFLOW)
+    card.stream.passes(b"\1\0", flags=4)  # the speaker's, should it ever be
+    assert microphone.overflows == 1
+    microphone.close()
+
+
+def test_closing_needs_no_new_thread(card: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    speaker = PyAudioSpeaker()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")  # Python 3.12
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    speaker.close()
+    assert card.users == 0
+
+
+def test_a_device_that_nobody_closed_is_closed_with_the_process(
+    card: SoundCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_exit, "_leaving", threading.Event())  # of a process that goes on
+    PyAudioSpeaker()
+    PyAudioMicrophone()
+    _exit.end_all()
+    assert card.users == 0

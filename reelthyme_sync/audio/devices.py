@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Speaker(Protocol):
-    """Where sound goes. Anybody can write one: four methods, a rate and a counter."""
+    """Where sound goes. Anybody can write one: five methods, a rate and two counters."""
 
     @property
     def sample_rate(self) -> int:
@@ -19,7 +19,14 @@ class Speaker(Protocol):
 
     @property
     def heard(self) -> int:
-        """Samples, of those written, that have left the device so far. Never goes back. Any thread."""
+        """Samples, of those written, that have sounded so far. Never goes back. Any thread.
+
+        A ``clear()`` adds what the device has taken and not sounded yet: it will sound, and nobody can call it back.
+        """
+
+    @property
+    def starved(self) -> int:
+        """Samples of silence that the device has played so far because nothing waited. Never goes back. Any thread."""
 
     def wait_writable(self) -> None:
         """Block until there is room for another block: the device is the clock. A ``clear()`` ends the wait.
@@ -32,10 +39,16 @@ class Speaker(Protocol):
         """Queue a block of at most 20 ms behind what waits already. Does not block."""
 
     def clear(self) -> None:
-        """Drop what waits and fall silent at once. Any thread."""
+        """Drop what waits and fall silent: at once, but without a click, so what sounds may die away in 5 to 12 ms.
+
+        What the device holds counts as heard at once, see ``heard``; what dies away never does. Any thread.
+        """
 
     def drain(self) -> None:
-        """Block until all that was written has been heard. A ``clear()`` ends the wait."""
+        """Block until all that was written has been heard, and what was cleared is silent.
+
+        A ``clear()`` ends the wait.
+        """
 
     def close(self) -> None:
         """Release the device, at once. Idempotent."""
@@ -47,6 +60,13 @@ class Microphone(Protocol):
     @property
     def sample_rate(self) -> int:
         """Samples per second."""
+
+    @property
+    def overflows(self) -> int:
+        """How often sound was lost because this process was late: blocks, or reports of the device. Never goes back.
+
+        Any thread.
+        """
 
     def read(self) -> bytes:
         """The next block, of any length; blocks until the device has it. ``b""`` means the end.

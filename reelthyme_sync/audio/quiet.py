@@ -7,29 +7,72 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
-from typing import Any, Final
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Final
 
-# These live as long as this module does, as they must: the libraries call them from any thread, at any time.
-_ignore: Final = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda message: None)
-_ignore_alsa: Final = ctypes.CFUNCTYPE(
-    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
-)(lambda file, line, function, error, template: None)
-
-_HANDLERS: Final[tuple[tuple[str, str, Any], ...]] = (
-    ("libasound.so.2", "snd_lib_error_set_handler", _ignore_alsa),
-    ("libjack.so.0", "jack_set_error_function", _ignore),
-    ("libjack.so.0", "jack_set_info_function", _ignore),
+_HANDLERS: Final = (
+    ("libasound.so.2", "snd_lib_error_set_handler"),
+    ("libjack.so.0", "jack_set_error_function"),
+    ("libjack.so.0", "jack_set_info_function"),
 )
 
 
 def silence() -> None:
-    """Call after PyAudio was imported, and before it is used. Any number of times."""
+    """Let ALSA and JACK keep their complaints to themselves, for good.
+
+    Call after PyAudio was imported, and before it is used. Any number of times.
+    """
     if sys.platform != "linux":
         return
-    for name, setter, handler in _HANDLERS:
+    # A function of C that does nothing with its arguments. One of Python's would want the GIL, on any thread at any
+    # time, even while the interpreter is taken down.
+    ignore = ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)
+    for name, setter in _HANDLERS:
         try:
             library = ctypes.CDLL(name, mode=os.RTLD_NOLOAD)  # what is not loaded already says nothing
-            getattr(library, setter)(handler)
+            getattr(library, setter)(ignore)
         except (OSError, AttributeError):
             continue
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Let C write to stderr in vain. For PortAudio's own remarks on a refusal, which no handler gets. One at a time.
+
+    Python's ``sys.stderr`` is not touched, nor is file descriptor 2: other threads and new processes keep theirs.
+    """
+    stderr = _c_stderr()
+    if stderr is None or (nowhere := _null_file()) is None:
+        yield
+        return
+    with _muting:
+        before = stderr.value
+        stderr.value = nowhere
+        try:
+            yield
+        finally:
+            stderr.value = before
+
+
+_muting: Final = threading.Lock()
+
+
+@cache
+def _c_stderr() -> ctypes.c_void_p | None:
+    """C's variable ``stderr``. Only glibc's can be assigned to: musl keeps it in memory that is read-only."""
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.c_void_p.in_dll(ctypes.CDLL(None), "stderr")
+
+
+@cache
+def _null_file() -> int | None:
+    opened = ctypes.CDLL(None).fopen
+    opened.restype = ctypes.c_void_p
+    file: int | None = opened(os.devnull.encode(), b"w")
+    return file

@@ -41,6 +41,11 @@ class SoftwareSpeaker:
         """Samples played."""
         return self._buffer.heard
 
+    @property
+    def starved(self) -> int:
+        """Samples of silence played because nothing waited."""
+        return self._buffer.starved
+
     def close(self) -> None:
         """Stop pulling."""
         self._clock.detach(self._tick)
@@ -71,6 +76,11 @@ class SoftwareMicrophone:
         self.read = self._buffer.read
         self.stop = self._buffer.stop
         self._clock.attach(self._tick)
+
+    @property
+    def overflows(self) -> int:
+        """Blocks that were lost because their reader was stuck."""
+        return self._buffer.overflows
 
     def say(self, pcm: bytes) -> None:
         """Hear ``pcm`` after all that was said before. Any thread, does not block."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ def read_until_loud(microphone: PyAudioMicrophone) -> None:
     assert any(np.abs(block).max() > LOUD / 2 for block in blocks), "nothing was heard"
 
 
-def play_and_record(pcm: bytes) -> Samples:
+def play_and_record(
+    pcm: bytes, speaker: PyAudioSpeaker | None = None, microphone: PyAudioMicrophone | None = None
+) -> Samples:
     """What the microphone hears from before ``pcm`` is played until after it."""
-    speaker, microphone = PyAudioSpeaker(), PyAudioMicrophone()
+    speaker, microphone = speaker or PyAudioSpeaker(), microphone or PyAudioMicrophone()
     size = ms_to_bytes(20)
 
     def play() -> None:
@@ -94,6 +97,41 @@ def test_what_the_user_says_is_heard_by_the_microphone() -> None:
         user.close()
 
 
+STUDIO = """
+pcm.studio { type pipewire  playback_node "-1"  capture_node "-1"  rate 48000  channels 2
+             hint { show on  description "48 kHz and nothing else" } }
+"""
+PLAY_AND_RECORD = """
+import sys
+from test_sound_card import play_and_record
+from measuring import tone
+from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone, PyAudioSpeaker, list_devices
+
+assert {device.rate for device in list_devices() if device.name == "studio"} == {48_000}
+heard = play_and_record(tone(1000) + bytes(9_600), PyAudioSpeaker("studio"), PyAudioMicrophone("studio"))
+heard.tofile(sys.argv[1])
+"""
+
+
+def test_a_device_that_takes_48_khz_only_plays_and_records_in_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = tmp_path / "asound.conf"
+    configuration.write_text(Path(os.environ["ALSA_CONFIG_PATH"]).read_text() + STUDIO)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    heard: list[Samples] = []
+
+    def measure() -> float:
+        done = run(PLAY_AND_RECORD, str(tmp_path / "heard"), ALSA_CONFIG_PATH=str(configuration))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # of the rates it refused nothing is said
+        heard.append(best_window(np.fromfile(tmp_path / "heard", "<i2")))
+        return rest_without_the_tone(heard[-1])
+
+    measured = until_it_holds(measure, limit=-50.0)  # it is -84 dB
+    assert measured[-1] <= -50.0, f"dB of what was not the tone: {measured}"
+    assert frequency(heard[-1]) == pytest.approx(TONE, abs=0.5)
+
+
 def test_devices_open_and_close_on_many_threads_at_once() -> None:
     blocks: list[bytes] = []
 
@@ -115,11 +153,11 @@ def test_devices_open_and_close_on_many_threads_at_once() -> None:
     assert all(blocks)
 
 
-def run(program: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
+def run(program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
     """A program of its own, in this environment with changes; None takes a variable away."""
     changed = {**os.environ, **environment}
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         env={name: value for name, value in changed.items() if value is not None},
         capture_output=True,
         text=True,
@@ -152,23 +190,41 @@ def test_without_a_sound_card_there_is_an_error_and_no_noise(tmp_path: Path) -> 
         ]
 
 
-def test_a_program_may_end_with_its_devices_open() -> None:
-    done = run("""
+BARE_DEVICES = """
 from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone, PyAudioSpeaker
 
 speaker, microphone = PyAudioSpeaker(), PyAudioMicrophone()
 speaker.write(bytes(48_000))
 microphone.read()
-""")
+"""
+CLOSED_AT_EXIT = f"import atexit\n{BARE_DEVICES}\natexit.register(speaker.close)\natexit.register(microphone.close)"
+IN_A_SESSION = """
+from reelthyme_sync import Session, capture_audio, stream
+from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone, PyAudioSpeaker
+from reelthyme_sync.testing import ScriptedTransport
+
+transport = ScriptedTransport()
+session = Session(transport)
+playing = stream(session, speaker=PyAudioSpeaker())
+capture = capture_audio(session, microphone=PyAudioMicrophone())
+transport.wait_sent("input_audio_buffer.append")
+"""
+
+
+@pytest.mark.parametrize("program", [BARE_DEVICES, CLOSED_AT_EXIT, IN_A_SESSION])
+def test_a_program_may_end_with_its_devices_open(program: str) -> None:
+    started = time.monotonic()
+    done = run(program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert time.monotonic() - started < 10.0  # it takes 1 s
 
 
 SURVIVE = """
 import os, signal, sys
-from reelthyme_sync.audio import buffers, pyaudio_device
+from reelthyme_sync.audio import buffers, portaudio, pyaudio_device
 from reelthyme_sync.errors import AudioUnavailable
 
-buffers.WAIT = pyaudio_device.CLOSE_WITHIN = 0.3
+buffers.WAIT = portaudio.CLOSE_WITHIN = 0.3
 speaker, microphone = pyaudio_device.PyAudioSpeaker(), pyaudio_device.PyAudioMicrophone()
 microphone.read()
 os.kill(int(sys.argv[1]), signal.SIGKILL)
