@@ -5,6 +5,7 @@ for event in events:
 print(event.type)
 """
 
+from .capturing import Capture, capture_audio
 from .connecting import connect
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import (
@@ -21,9 +22,10 @@ from .errors import (
     RealtimeError,
 )
 from .playback import Heard
+from .push_to_talk import PushToTalk
 from .reconnect import Reconnect
 from .session import Session
-from .streaming import AudioStream, Capture, capture_audio, stream
+from .streaming import AudioStream, stream
 from .version import __version__
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "InvalidSignature",
     "MissingApiKey",
     "ProtocolError",
+    "PushToTalk",
     "RealtimeError",
     "Reconnect",
     "Session",

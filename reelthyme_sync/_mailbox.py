@@ -48,10 +48,15 @@ class Mailbox(Generic[T]):
                 raise TimeoutError
             if self._ended:
                 return False
-            self._items.append(item)
-            if self._sleepers:  # who goes to sleep says so first, and then looks again
-                self._news.notify()
+            self._append(item)
             return True
+
+    def push(self, item: T) -> bool:
+        """Add an item although there may be no room, and without waiting. False if the end came first."""
+        with self._lock:
+            if not self._ended:
+                self._append(item)
+            return not self._ended
 
     def get(self, timeout: float | None = None) -> T:
         """Take the oldest item.
@@ -101,6 +106,11 @@ class Mailbox(Generic[T]):
         with self._lock:
             self._max_queue = 0
             self._room.notify_all()
+
+    def _append(self, item: T) -> None:
+        self._items.append(item)
+        if self._sleepers:  # who goes to sleep says so first, and then looks again
+            self._news.notify()
 
     def _await(self, timeout: float | None) -> None:
         with self._lock:

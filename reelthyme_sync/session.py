@@ -28,7 +28,8 @@ from ._routes import Route, Routes, ask
 from ._worker import Worker, log_failure
 from .beta import Shape
 from .errors import ConcurrentReceive, ConnectionClosed, ConnectionLost
-from .events import ClientEvent, ServerEvent
+from .events import ClientEvent, Reconnected, ServerEvent, SessionCreated, SessionUpdated
+from .events.server_events import AnySession
 from .reconnect import Reconnect
 from .transport import Transport
 
@@ -71,11 +72,12 @@ class Session:
         self._incoming: Hook[ServerEvent] = _guarded(chain(incoming), on_error)
         self._close_timeout = close_timeout
         self._shape: Shape = shape
-        self._inbox: Mailbox[ServerEvent | Exception] = Mailbox(max_queue)
+        self._inbox: Mailbox[ServerEvent] = Mailbox(max_queue)
         self._receiving = threading.Lock()
         self._routing = threading.RLock()  # an event is routed and put, or a route added, never both at once
         self._catching_up: int | None = None  # the thread on which a route is shown what had arrived before it
         self._routes = Routes()
+        self._configuration: AnySession | None = None
         self._ending = Ending()
         make_link = partial(Link, ordinal=self.ordinal, max_queue=max_queue, ping_interval=ping_interval)
         self._link: Link | Lifeline
@@ -117,6 +119,11 @@ class Session:
     def closed(self) -> bool:
         """Whether the session has ended, or is about to because ``close`` was called."""
         return not self._home.here or self._link.closing or self._ending.reached
+
+    @property
+    def configuration(self) -> AnySession | None:
+        """What the session is, as the server last said; None before it has said so. Any thread."""
+        return self._configuration
 
     def send(self, event: Outgoing, timeout: float | None = None) -> None:
         """Send an event, after those sent before it. Returns as soon as it is queued for the writer.
@@ -183,18 +190,18 @@ class Session:
         with self._routing:
             self._catching_up = threading.get_ident()
             try:
-                self._inbox.sift(lambda event: isinstance(event, Exception) or not ask(route, event))
+                self._inbox.sift(lambda event: not ask(route, event))
             finally:
                 self._catching_up = None
             return self._routes.add(route)
 
-    def report(self, error: Exception) -> None:
-        """Raise ``error`` from ``receive``, at its place in the stream: for what fails beside the session.
+    def report(self, event: ServerEvent) -> None:
+        """Put an event of ours into the stream, for what happens beside the wire. Does not block, even if it is full.
 
-        The session goes on. So a consumer that waits for events hears of a microphone that was unplugged.
+        So a consumer that waits for events hears of a microphone that was unplugged.
         """
         self._home.check()
-        self._inbox.put(error)
+        self._inbox.push(event)
 
     def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have ``callback`` called once the session has ended: on a thread of it, or at once if it has already.
@@ -238,8 +245,6 @@ class Session:
                 hold()
                 end = self._ending.error()
                 raise end from end.__cause__
-            if isinstance(arrived, Exception):
-                raise arrived
             event = self._incoming(arrived)
             if event is not None:
                 return event
@@ -249,6 +254,8 @@ class Session:
 
     def _deliver(self, event: ServerEvent) -> None:
         with self._routing:
+            if isinstance(event, (SessionCreated, SessionUpdated, Reconnected)):
+                self._configuration = event.session
             if self._routes.take(event):
                 return
             if not self._inbox.bounded:

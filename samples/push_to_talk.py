@@ -8,26 +8,11 @@ from contextlib import suppress
 from queue import Queue
 from threading import Thread
 
-from reelthyme_sync import RealtimeError, capture_audio, connect, events, stream
+from reelthyme_sync import RealtimeError, connect, events, stream
 from reelthyme_sync.audio.software import SoftwareMicrophone, SoftwareSpeaker
 from reelthyme_sync.audio.wav import read_wav
 from reelthyme_sync.fallback import openai_or_local
-
-NO_TURN_DETECTION = events.AudioConfig(input=events.AudioInput(turn_detection=None))
-
-
-def talk(session, conversation) -> None:
-    input("Press Enter and talk. ")
-    session.send(events.ResponseCancel())  # whoever presses wants to be heard
-    conversation.flush()
-    with capture_audio(session):
-        input("Press Enter when you are done. ")
-
-
-def say(session, recording: str) -> None:
-    microphone = SoftwareMicrophone(read_wav(recording))
-    with capture_audio(session, microphone=microphone):
-        microphone.wait_said()
+from reelthyme_sync.push_to_talk import PushToTalk
 
 
 def print_answers(conversation, answers: Queue) -> None:
@@ -38,21 +23,35 @@ def print_answers(conversation, answers: Queue) -> None:
                     print("\nassistant:", text)
                 case events.ResponseDone():
                     answers.put(event)
+                case events.DeviceLost(message=message):
+                    print(message)
     answers.put(None)  # the session has ended
 
 
 def main(recording: str | None = None) -> None:
     answers: Queue = Queue()
-    with openai_or_local() as endpoint, connect(endpoint=endpoint) as session:
-        session.send(events.SessionUpdate(session=events.RealtimeSession(audio=NO_TURN_DETECTION)))
-        with stream(session, speaker=SoftwareSpeaker() if recording else None) as conversation:
-            Thread(target=print_answers, args=(conversation, answers), daemon=True).start()
-            while not session.closed:
-                say(session, recording) if recording else talk(session, conversation)
-                session.send(events.InputAudioBufferCommit())
-                session.send(events.ResponseCreate())
-                if recording and answers.get():
-                    return
+    microphone = SoftwareMicrophone() if recording else None
+    speaker = SoftwareSpeaker() if recording else None
+    with (
+        openai_or_local() as endpoint,
+        connect(endpoint=endpoint) as session,
+        stream(session, speaker=speaker) as conversation,
+        PushToTalk(session, conversation, microphone=microphone) as talk,
+    ):
+        Thread(target=print_answers, args=(conversation, answers), daemon=True).start()
+        if microphone is not None:
+            talk.press()
+            microphone.say(read_wav(recording))
+            microphone.wait_said()
+            talk.release()
+            answers.get()
+            return
+        while not session.closed:
+            input("Press Enter and talk. ")
+            talk.press()  # whoever presses wants to be heard: the assistant falls silent
+            input("Press Enter when you are done. ")
+            if not talk.release():
+                print("That was too short.")
 
 
 if __name__ == "__main__":

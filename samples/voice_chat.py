@@ -8,8 +8,7 @@ import contextlib
 import sys
 
 from reelthyme_sync import capture_audio, connect, stream
-from reelthyme_sync.audio.software import SoftwareMicrophone, SoftwareSpeaker
-from reelthyme_sync.audio.wav import read_wav
+from reelthyme_sync.audio import SoftwareSpeaker, WavMicrophone
 from reelthyme_sync.events import (
     AudioConfig,
     AudioInput,
@@ -30,8 +29,7 @@ WRITE_DOWN_WHAT_I_SAY = SessionUpdate(
 def main(question: str | None = None) -> None:
     microphone = speaker = None  # the system's own
     if question:
-        microphone, speaker = SoftwareMicrophone(), SoftwareSpeaker()
-        microphone.say(read_wav(question))
+        microphone, speaker = WavMicrophone(question), SoftwareSpeaker()
     with (
         openai_or_local() as endpoint,
         connect(endpoint=endpoint) as session,

@@ -4,10 +4,13 @@ import pytest
 
 from reelthyme_sync import ConcurrentReceive, ConnectionClosed, ConnectionLost, InvalidEvent, ProtocolError, Session
 from reelthyme_sync.events import (
+    DeviceLost,
     RealtimeSession,
     ResponseCreate,
     ResponseOutputTextDelta,
+    SessionCreated,
     SessionUpdate,
+    SessionUpdated,
     UnknownEvent,
 )
 from reelthyme_sync.testing import PATIENCE, ScriptedTransport
@@ -346,13 +349,30 @@ def test_whatever_breaks_the_writer_is_the_cause_of_the_end():
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_what_fails_beside_the_session_is_raised_at_its_place(transport):
-    with Session(transport) as session:
-        session.report(OSError("unplugged"))
+def test_what_happens_beside_the_session_has_its_place_in_the_stream(session, transport):
+    lost = DeviceLost(device="microphone", message="unplugged")
+    session.report(lost)
+    transport.push(delta("a"))
+    assert session.receive(timeout=PATIENCE) == lost
+    assert session.receive(timeout=PATIENCE) == delta("a")
+
+
+def test_a_full_stream_holds_up_nobody_who_reports(transport):
+    with Session(transport, max_queue=1) as session:
         transport.push(delta("a"))
-        with pytest.raises(OSError, match="unplugged"):
-            session.receive(timeout=PATIENCE)
-        assert session.receive(timeout=PATIENCE) == delta("a")
+        for _ in range(3):
+            session.report(DeviceLost())
+        types = [session.receive(timeout=PATIENCE).type for _ in range(4)]
+    assert sorted(types) == ["reelthyme.device_lost"] * 3 + ["response.output_text.delta"]
+
+
+def test_the_configuration_is_what_the_server_last_said(session, transport):
+    assert session.configuration is None
+    for settings in (RealtimeSession(model="first"), RealtimeSession(model="second")):
+        made = SessionCreated if settings.model == "first" else SessionUpdated
+        transport.push(made(session=settings))
+        session.receive(timeout=PATIENCE)
+        assert session.configuration == settings
 
 
 def test_a_server_with_the_words_of_the_beta(transport):

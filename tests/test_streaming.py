@@ -1,16 +1,32 @@
+import itertools
 import threading
 
+import numpy as np
 import pytest
 
-from reelthyme_sync import AudioUnavailable, ConnectionLost, InvalidEvent, Session, capture_audio, stream
+from reelthyme_sync import AudioUnavailable, ConnectionLost, Session, g711, stream
 from reelthyme_sync.events import (
+    AudioConfig,
+    AudioOutput,
+    AudioPcma,
+    AudioPcmu,
+    DeviceLost,
     InputAudioBufferSpeechStarted,
+    OutputAudioBufferStarted,
+    OutputAudioBufferStopped,
+    RealtimeSession,
+    Response,
+    ResponseAudio,
+    ResponseAudioOutput,
+    ResponseCreated,
+    ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
     ResponseOutputAudioTranscriptDelta,
+    SessionUpdated,
 )
-from reelthyme_sync.pcm import decode_base64, encode_base64, ms_to_bytes, silence
-from reelthyme_sync.testing import PATIENCE, FakeMicrophone, FakeSpeaker, ScriptedTransport
+from reelthyme_sync.pcm import encode_base64, ms_to_bytes, silence
+from reelthyme_sync.testing import PATIENCE, FakeSpeaker, ScriptedTransport
 
 LOUD = b"\x11\x11"
 
@@ -106,7 +122,7 @@ def test_without_barge_in_speech_changes_nothing(transport, session, speaker):
         assert isinstance(next(iter(events)), InputAudioBufferSpeechStarted)
         speaker.wait_waiting(30)
         assert speaker.advance(30) == sound(30)
-    assert transport.sent == []
+        assert transport.sent == []
 
 
 def test_flush_by_hand(transport, session, speaker):
@@ -119,6 +135,38 @@ def test_flush_by_hand(transport, session, speaker):
         assert heard is not None
         assert (heard.item_id, heard.audio_end_ms) == ("item_1", 20)
         assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
+
+
+def spoken(pcm: bytes, item: str, response: str) -> ResponseOutputAudioDelta:
+    return ResponseOutputAudioDelta(item_id=item, response_id=response, delta=encode_base64(pcm))
+
+
+def test_an_answer_that_is_interrupted_before_its_first_sound_is_never_heard(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(ResponseCreated(response=Response(id="resp_1")), WORD)
+        assert list(itertools.islice(events, 2))[-1] == WORD
+        assert events.flush() is None
+        transport.push(*[spoken(sound(20), "item_1", "resp_1")] * 3)
+        assert transport.wait_sent("conversation.item.delete")["item_id"] == "item_1"
+        transport.push(ResponseDone(response=Response(id="resp_1")), spoken(sound(20), "item_2", "resp_2"))
+        speaker.wait_waiting(20)
+        assert speaker.advance(40) == sound(20) + silence(20)
+    session.close()
+    assert [message["type"] for message in transport.sent] == ["conversation.item.delete", "conversation.item.truncate"]
+
+
+def test_the_second_item_of_an_interrupted_answer_is_not_heard_either(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(ResponseCreated(response=Response(id="resp_1")), spoken(sound(1000), "item_1", "resp_1"))
+        speaker.wait_waiting(20)
+        speaker.advance(20)
+        assert events.flush() is not None
+        transport.push(spoken(sound(20), "item_1", "resp_1"), spoken(sound(20), "item_2", "resp_1"), WORD)
+        assert list(itertools.islice(events, 2))[-1] == WORD
+        assert speaker.advance(100) == silence(100)
+    session.close()
+    said = [(message["type"].rpartition(".")[2], message["item_id"]) for message in transport.sent]
+    assert said == [("truncate", "item_1"), ("delete", "item_2")]
 
 
 def test_what_came_before_the_stream_is_played_first(transport, session, speaker):
@@ -162,18 +210,11 @@ def test_a_reply_that_is_complete_and_heard_is_not_cut(transport, session, speak
         assert events.flush() is None
 
 
-@pytest.mark.parametrize("open_it", [stream, capture_audio])
-def test_a_device_of_another_rate_is_refused_and_closed(session, speaker, open_it):
-    device = speaker if open_it is stream else FakeMicrophone()
-    device.sample_rate = 48_000
-    with pytest.raises(ValueError, match="24000 Hz"):
-        open_it(session, **{"speaker" if open_it is stream else "microphone": device})
-    assert device.closed.is_set()
-
-
-def test_an_interval_of_nothing_is_refused(session):
-    with pytest.raises(ValueError, match="interval_ms"):
-        capture_audio(session, interval_ms=0, microphone=FakeMicrophone())
+def test_a_speaker_of_another_rate_is_refused_and_closed(session, speaker):
+    speaker.sample_rate = 48_000
+    with pytest.raises(ValueError, match="takes 48000"):
+        stream(session, speaker=speaker)
+    assert speaker.closed.is_set()
 
 
 def test_when_the_session_ends_the_rest_is_played(transport, session, speaker):
@@ -201,6 +242,14 @@ def test_a_lost_session_ends_the_loop_with_the_loss(transport, session, speaker)
     assert speaker.closed.is_set()
 
 
+def test_stop_tells_how_much_was_heard(transport, session, speaker):
+    with stream(session, speaker=speaker):
+        transport.push(audio(sound(1000)))
+        speaker.wait_waiting(20)
+        speaker.advance(20)
+    assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
+
+
 def test_stop_without_drain_is_silent_at_once_and_idempotent(transport, session, speaker):
     events = stream(session, speaker=speaker)
     transport.push(audio(sound(1000)))
@@ -211,50 +260,124 @@ def test_stop_without_drain_is_silent_at_once_and_idempotent(transport, session,
     assert speaker.advance(50) == silence(50)
 
 
-def test_a_speaker_that_fails_comes_out_of_the_loop(transport, session, speaker):
-    with pytest.raises(AudioUnavailable, match="unplugged"), stream(session, speaker=speaker) as events:
-        speaker.fail(AudioUnavailable("unplugged"))
+def lose(transport, events, speaker) -> DeviceLost:
+    """Let the speaker fail in the middle of an answer; gives what is told of it."""
+    transport.push(audio(sound(1000)))
+    speaker.wait_waiting(20)
+    speaker.advance(20)
+    speaker.fail(AudioUnavailable("unplugged"))
+    (lost,) = itertools.islice(events, 1)
+    return lost
+
+
+def test_a_speaker_that_fails_is_told_of_and_the_answer_is_cut_where_it_failed(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        lost = lose(transport, events, speaker)
+        assert (lost.device, lost.message) == ("speaker", "unplugged")
+        assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
+        transport.push(audio(sound(20), "item_2"), WORD)
+        assert next(iter(events)) == WORD
+
+
+def test_a_lost_speaker_is_replaced(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        events.volume = 0.5
+        lose(transport, events, speaker)
+        another = FakeSpeaker()
+        events.reopen(another)
+        transport.push(audio(sound(20), "item_2"), ResponseOutputAudioDone(item_id="item_2"))
+        another.wait_waiting(20)
+        assert another.advance(20)[-2:] == b"\x88\x08"  # half as loud: the volume is the stream's
+    assert speaker.closed.is_set()
+
+
+def test_changing_the_speaker_cuts_what_sounds(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
         transport.push(audio(sound(1000)))
-        list(events)
+        speaker.wait_waiting(20)
+        speaker.advance(20)
+        events.reopen(FakeSpeaker())
+        assert speaker.closed.is_set()
+        assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
 
 
-def test_capture_sends_chunks_of_the_interval_and_the_rest(transport, session):
-    microphone = FakeMicrophone()
-    recorded = bytes(range(250)) * 96
-    with capture_audio(session, interval_ms=100, microphone=microphone):
-        microphone.push(recorded)
+def test_a_speaker_that_cannot_be_had_can_be_asked_for_again(session, speaker):
+    broken = FakeSpeaker()
+    broken.sample_rate = 8_000
+    with stream(session, speaker=speaker) as events:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="8000"):
+                events.reopen(broken)
+        events.reopen(FakeSpeaker())
+    with pytest.raises(ValueError, match="stopped"):
+        events.reopen(FakeSpeaker())
+
+
+def test_a_cut_tells_which_words_were_heard(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        words = ResponseOutputAudioTranscriptDelta(item_id="item_1", delta="one two three four")
+        transport.push(audio(sound(1000)), words)
+        assert next(iter(events)) == words
+        for _ in range(25):
+            speaker.wait_waiting(20)
+            speaker.advance(20)
+        heard = events.flush()
+        assert heard is not None
+        assert (heard.audio_end_ms, heard.heard_text, heard.unheard_text) == (500, "one two", " three four")
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "encode"), [(AudioPcmu(), g711.encode_mulaw), (AudioPcma(), g711.encode_alaw)]
+)
+@pytest.mark.parametrize("of_the_response", [False, True], ids=["session's", "response's"])
+def test_telephone_sound_is_played(transport, session, speaker, audio_format, encode, of_the_response):
+    wave = 8_000 * np.sin(2 * np.pi * 440 * np.arange(8_000) / 8_000)
+    if of_the_response:
+        spoken = ResponseAudio(output=ResponseAudioOutput(format=audio_format))
+        transport.push(ResponseCreated(response=Response(id="resp_1", audio=spoken)))
+    else:
+        settings = RealtimeSession(audio=AudioConfig(output=AudioOutput(format=audio_format)))
+        transport.push(SessionUpdated(session=settings))
+    with stream(session, speaker=speaker) as events:
+        for part in np.split(wave, 10):
+            delta = encode_base64(encode(part.astype("<i2").tobytes()))
+            transport.push(ResponseOutputAudioDelta(item_id="item_1", response_id="resp_1", delta=delta))
+        transport.push(ResponseOutputAudioDone(item_id="item_1"))
+        heard = b""
+        for _ in range(99):
+            speaker.wait_waiting(10)
+            heard += speaker.advance(10)
+        assert events.received_ms("item_1") == 1000
+    samples = np.frombuffer(heard, "<i2").astype(float)
+    expected = 8_000 * np.sin(2 * np.pi * 440 * np.arange(samples.size) / 24_000)
+    middle = slice(2_400, -2_400)
+    assert np.abs(samples - expected)[middle].max() < 400  # what 8 bits leave
+
+
+CALL_BEGINS = (ResponseCreated(response=Response(id="resp_1")), OutputAudioBufferStarted(response_id="resp_1"))
+
+
+def test_on_a_call_the_service_is_told_to_fall_silent(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(*CALL_BEGINS, WORD)
+        assert list(itertools.islice(events, 3))[-1] == WORD
+        assert events.flush() is None
     session.close()
-    sent = [decode_base64(message["audio"]) for message in transport.sent]
-    assert {message["type"] for message in transport.sent} == {"input_audio_buffer.append"}
-    assert [len(chunk) for chunk in sent] == [4800] * 5
-    assert b"".join(sent) == recorded
+    assert [message["type"] for message in transport.sent] == ["response.cancel", "output_audio_buffer.clear"]
 
 
-def test_capture_ends_with_the_session(transport, session):
-    microphone = FakeMicrophone()
-    capture = capture_audio(session, microphone=microphone)
-    transport.hang_up()
-    list(session.events())
-    assert microphone.closed.wait(PATIENCE)
-    capture.stop()
+def test_on_a_call_that_is_silent_nothing_is_sent(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(*CALL_BEGINS, OutputAudioBufferStopped(response_id="resp_1"), WORD)
+        assert list(itertools.islice(events, 4))[-1] == WORD
+        events.flush()
+    session.close()
+    assert transport.sent == []
 
 
-def test_a_microphone_that_fails_comes_out_of_the_loop_and_the_session_goes_on(transport, session):
-    microphone = FakeMicrophone()
-    with capture_audio(session, microphone=microphone):
-        microphone.fail(AudioUnavailable("unplugged"))
-        with pytest.raises(AudioUnavailable, match="unplugged"):
-            session.receive(timeout=PATIENCE)
-        transport.push(WORD)
-        assert session.receive(timeout=PATIENCE) == WORD
-
-
-def test_a_hook_that_refuses_the_sound_comes_out_of_the_loop(transport):
-    def refuse(event):
-        raise InvalidEvent("no sound, please")
-
-    microphone = FakeMicrophone()
-    with Session(transport, outgoing=refuse) as session, capture_audio(session, microphone=microphone):
-        microphone.push(sound(200))
-        with pytest.raises(InvalidEvent, match="no sound"):
-            session.receive(timeout=PATIENCE)
+def test_barge_in_on_a_call_clears_what_the_service_plays(transport, session, speaker):
+    with stream(session, speaker=speaker):
+        transport.push(*CALL_BEGINS, InputAudioBufferSpeechStarted(item_id="item_2"))
+        transport.wait_sent("output_audio_buffer.clear")
+    session.close()
+    assert [message["type"] for message in transport.sent] == ["output_audio_buffer.clear"]

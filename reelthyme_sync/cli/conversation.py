@@ -10,10 +10,11 @@ from typing import TypeAlias
 import attrs
 
 from ..audio.devices import Microphone, Speaker
-from ..errors import RealtimeError
-from ..events import ConversationItemTruncated, ResponseCreate, ServerEvent, SessionUpdate
+from ..capturing import capture_audio
+from ..errors import AudioUnavailable, RealtimeError
+from ..events import ConversationItemTruncated, DeviceLost, ResponseCreate, ServerEvent, SessionUpdate
 from ..session import Session
-from ..streaming import AudioStream, capture_audio, stream
+from ..streaming import AudioStream, stream
 from .toolbox import Toolbox
 from .transcript import Transcript
 
@@ -48,6 +49,7 @@ class Conversation:
 
         Raises:
             RealtimeError: it was not over by the limit, or the server ended it.
+            AudioUnavailable: a device was lost.
         """
         with (
             _limited(session, self.limit),
@@ -56,6 +58,8 @@ class Conversation:
         ):
             session.send(self.opening)
             for event in events:
+                if isinstance(event, DeviceLost):
+                    raise AudioUnavailable(event.message)
                 self.transcript.see(event)
                 self._note_cut(event, events)
                 self._run_tools(event, session)

@@ -70,6 +70,7 @@ from .content import (
     Text,
     UserContent,
 )
+from .devices import DeviceLost
 from .items import (
     AssistantMessage,
     FunctionCall,
@@ -256,6 +257,7 @@ __all__ = [
     "ConversationItemTruncate",
     "ConversationItemTruncated",
     "CustomVoice",
+    "DeviceLost",
     "Disconnected",
     "DurationUsage",
     "Error",

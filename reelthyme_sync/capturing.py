@@ -1,0 +1,236 @@
+"""``capture_audio``: from the microphone to the session. Beside ``streaming``, the only place that knows both."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Final
+
+import attrs
+
+from ._home import Home
+from .audio.channel import Channel, Filter
+from .audio.devices import Microphone
+from .audio.metering import Level
+from .audio.packing import Packer
+from .audio.recorder import Recorder
+from .errors import AudioUnavailable, ConnectionClosed
+from .events import AudioFormat, DeviceLost, InputAudioBufferAppend
+from .formats import input_format
+from .pcm import SAMPLE_RATE, encode_base64
+from .session import Session
+
+log = logging.getLogger("reelthyme_sync")
+
+DEFAULT_INTERVAL_MS: Final = 100
+
+SEND_WITHIN: Final = 5.0
+"""Seconds that a chunk may wait for room when the session has a ``max_queue``: a network that is slower is too slow."""
+
+
+def capture_audio(
+    session: Session,
+    *,
+    interval_ms: float = DEFAULT_INTERVAL_MS,
+    microphone: Microphone | None = None,
+    gate: Filter | None = None,
+) -> Capture:
+    """Send what the microphone hears, as ``input_audio_buffer.append`` events, until stopped.
+
+    In the format that the session hears at that moment, as the server last said: after a ``session.update`` that
+    changes it, wait for ``session.updated``.
+
+    Args:
+        session: open.
+        interval_ms: how much sound goes into one event, counted in samples.
+        microphone: where from; by default the system's default device. The capture owns and closes it.
+        gate: lets only speech pass: ``Gate()``.
+
+    Raises:
+        AudioUnavailable: there is no microphone to be had.
+        ValueError: the microphone has another rate than 24 kHz, or the interval is not above zero.
+    """
+    channel = Channel(Packer(interval_ms), gate)
+    return Capture(session, at_our_rate(microphone or default_microphone()), channel)
+
+
+@attrs.frozen(kw_only=True)
+class CaptureStats:
+    """How the recording stands.
+
+    Attributes:
+        sent_ms: milliseconds of sound that have been sent, silence included.
+        overflows: how often the microphone has lost sound because this process was late to take it.
+    """
+
+    sent_ms: int
+    overflows: int
+
+
+class Capture:
+    """A microphone that is being sent. A context manager: leaving it stops.
+
+    A microphone that is lost is told of in the session's events, as a ``DeviceLost``; the session goes on, and
+    ``reopen`` records again. Made by ``capture_audio``, or directly with a ``Channel`` of your own, and a ``listen``
+    that gets every block on the capture thread before the channel's gate decides on it.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        microphone: Microphone,
+        channel: Channel,
+        *,
+        listen: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self._home = Home()
+        self._session = session
+        self._channel = channel
+        self._listen = listen
+        self._sending = threading.Lock()  # keeps the order of chunks; a send waits for the writer alone, never for us
+        self._changing = threading.Lock()  # of the microphone
+        self._stopped = False
+        self._overflows = 0  # of microphones that have been replaced
+        self._record(microphone)
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def muted(self) -> bool:
+        """Whether silence is sent in the place of what the microphone hears."""
+        return self._channel.muted
+
+    @property
+    def level(self) -> Level:
+        """How loud the last 20 ms were, muted or not: for a meter."""
+        return self._channel.level
+
+    @property
+    def stats(self) -> CaptureStats:
+        """How much has been sent, and how often sound was lost."""
+        self._home.check()
+        return CaptureStats(sent_ms=self._channel.sent_ms, overflows=self._overflows + self._recorder.overflows)
+
+    def mute(self) -> None:
+        """Send silence, from the next block on: the server's clock and its turn detection go on."""
+        self._channel.muted = True
+
+    def unmute(self) -> None:
+        """Send what the microphone hears."""
+        self._channel.muted = False
+
+    def flush(self) -> None:
+        """Send what has been recorded, although it does not fill an interval: before a commit by hand.
+
+        Raises:
+            ConnectionClosed: the session has ended.
+        """
+        self._home.check()
+        with self._sending:
+            self._send(self._channel.rest())
+
+    def reopen(self, microphone: Microphone | None = None) -> None:
+        """Go on with another microphone: after a loss, or to change it while recording. Not in a route: it takes long.
+
+        The old one is released first, and what it has recorded is sent. May be called again when it fails.
+
+        Args:
+            microphone: by default what is now the system's default device. The capture owns and closes it.
+
+        Raises:
+            AudioUnavailable: there is no microphone to be had.
+            ValueError: the microphone has another rate than 24 kHz, or this capture was stopped.
+        """
+        self._home.check()
+        with self._changing:
+            if self._stopped:
+                raise ValueError("This capture was stopped: begin another one with capture_audio()")
+            self._end_recording()
+            opened = at_our_rate(microphone or default_microphone())
+            self._overflows += self._recorder.overflows
+            self._record(opened)
+
+    def stop(self) -> None:
+        """Stop recording, send the rest, and release the microphone.
+
+        Idempotent; in a forked process it does nothing.
+        """
+        if not self._home.here:
+            return
+        with self._changing:
+            self._stopped = True
+            self._end_recording()
+
+    def _record(self, microphone: Microphone) -> None:
+        self._recorder = Recorder(microphone, hear=self._hear, ended=self._recorded, ordinal=self._session.ordinal)
+        self._forget_end = self._session.on_end(self._recorder.finish)
+
+    def _end_recording(self) -> None:
+        self._forget_end()
+        self._recorder.finish()
+        self._recorder.join()
+
+    @property
+    def _format(self) -> AudioFormat | None:
+        return input_format(self._session.configuration)
+
+    def _hear(self, block: bytes) -> None:
+        sound = self._channel.hear(block)
+        if self._listen is not None:
+            self._listen(sound)
+        with self._sending:
+            self._send(self._channel.push(sound, self._format))
+
+    def _recorded(self, failure: Exception | None) -> None:
+        if failure is None or isinstance(failure, AudioUnavailable):  # and not what sends that has failed
+            failure = self._send_end() or failure
+        if failure is None or isinstance(failure, ConnectionClosed):  # which the consumer meets by itself
+            return
+        log.error("recording ended: %s", failure)
+        self._session.report(DeviceLost(device="microphone", message=str(failure) or repr(failure)))
+
+    def _send_end(self) -> Exception | None:
+        try:
+            with self._sending:
+                self._send(self._channel.end(self._format))
+        except Exception as error:
+            return error
+        return None
+
+    def _send(self, chunks: Iterable[bytes]) -> None:
+        for chunk in chunks:
+            self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)), timeout=SEND_WITHIN)
+
+
+def at_our_rate(microphone: Microphone) -> Microphone:
+    """The microphone.
+
+    Raises:
+        ValueError: it has another rate than the library's; it has been closed.
+    """
+    if microphone.sample_rate != SAMPLE_RATE:
+        microphone.close()
+        raise ValueError(
+            f"The service speaks {SAMPLE_RATE} Hz, and this microphone {microphone.sample_rate} Hz: "
+            "open it with that rate"
+        )
+    return microphone
+
+
+def default_microphone() -> Microphone:
+    """The system's default device.
+
+    Raises:
+        AudioUnavailable: there is none to be had.
+    """
+    from .audio.pyaudio_device import PyAudioMicrophone
+
+    return PyAudioMicrophone()
