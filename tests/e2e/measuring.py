@@ -1,8 +1,8 @@
-"""Measuring a tone that has been through the sound card.
+"""Measuring sound that has been through the sound card.
 
 The machine that runs this may be busy, and then sound has gaps that are nobody's fault. So a measurement takes the
-best part of what was heard, and is repeated until it holds, for two minutes at most: at the first try when nothing
-else runs.
+best part of what was heard, and is repeated until it holds, for two minutes if it does not say otherwise: at the first
+try when nothing else runs.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ def tone(ms: int) -> bytes:
     return (LOUD * np.sin(2 * np.pi * TONE * seconds)).astype("<i2").tobytes()
 
 
-def until_it_holds(measure: Callable[[], float], limit: float) -> list[float]:
-    """Measurements, up to the first one within the limit."""
-    deadline = time.monotonic() + PATIENCE
+def until_it_holds(measure: Callable[[], float], limit: float, *, patience: float = PATIENCE) -> list[float]:
+    """Measurements, up to the first one within the limit; none begins after so many seconds."""
+    deadline = time.monotonic() + patience
     measured = [measure()]
     while measured[-1] > limit and time.monotonic() < deadline:
         measured.append(measure())
     return measured
+
+
+def report(figures: str) -> str:
+    """Show them with ``pytest -s``."""
+    print(f"\n{figures}")  # noqa: T201
+    return figures
 
 
 def loud_part(samples: Samples) -> Samples:
