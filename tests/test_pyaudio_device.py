@@ -24,6 +24,7 @@ from reelthyme_sync.errors import AudioUnavailable
 
 CONTINUE, ABORT = 0, 2
 INPUT_OVERFLOW = 2
+OUTPUT_UNDERFLOW = 4
 BLOCK = 240
 LATENCY = 0.02
 
@@ -413,6 +414,17 @@ def test_what_the_device_lost_is_counted(card: SoundCard) -> None:
     card.stream.passes(b"\1\0", flags=4)  # the speaker's, should it ever be
     assert microphone.overflows == 1
     microphone.close()
+
+
+def test_a_block_that_the_speaker_had_to_do_without_is_counted(card: SoundCard) -> None:
+    speaker = PyAudioSpeaker()
+    speaker.write(bytes(2 * 720))
+    card.stream.passes()
+    assert speaker.starved == 0
+    card.stream.passes(flags=OUTPUT_UNDERFLOW)
+    card.stream.passes(flags=INPUT_OVERFLOW)  # the microphone's, should it ever be
+    assert speaker.starved == 240
+    speaker.close()
 
 
 def test_closing_needs_no_new_thread(card: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:

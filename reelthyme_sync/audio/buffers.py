@@ -137,12 +137,18 @@ class OutputBuffer(_Buffer):
         """Block until everything written has been heard, and what was cleared is silent; or ``clear()`` is called."""
         self._wait_until(lambda: not (self._waiting or self._tail or any(ours for _, ours in self._sounding)))
 
-    def pull(self, samples: int) -> bytes:
-        """Take exactly ``samples`` for the device, filled up with silence. Called by the device."""
+    def pull(self, samples: int, *, lost: bool = False) -> bytes:
+        """Take exactly ``samples`` for the device, filled up with silence. Called by the device.
+
+        Args:
+            samples: the length of a block.
+            lost: the device says that it had to play a block of silence before this one, because it was asked too late.
+        """
         size = samples * BYTES_PER_SAMPLE
         with self._changed:
             block = bytes(self._waiting[:size])
             del self._waiting[:size]
+            self._starved += lost * samples
             self._count(samples, len(block) // BYTES_PER_SAMPLE)
             block = self._fade_out.fill(block, samples)
             self._changed.notify_all()

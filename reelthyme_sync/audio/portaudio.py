@@ -30,7 +30,8 @@ CLOSE_WITHIN: Final = 0.9
 _INT16: Final = 8
 _CONTINUE: Final = 0
 _ABORT: Final = 2
-_INPUT_OVERFLOW: Final = 2
+_LOST: Final[dict[Direction, int]] = {"input": 2, "output": 4}
+"""PortAudio's flags for sound that was lost because this process was late: input overflow, output underflow."""
 
 log = logging.getLogger("reelthyme_sync")
 
@@ -68,6 +69,7 @@ class Stream:
 
     def __init__(self, direction: Direction, wanted: int | str | None, rate: int) -> None:
         self._noun = NOUN[direction]
+        self._lost = _LOST[direction]
         with _portaudio, quiet.muted():
             self._library = _initialize()
             try:
@@ -144,7 +146,7 @@ class Stream:
 
     def _called(self, block: bytes | None, samples: int, times: object, flags: int) -> tuple[bytes | None, int]:
         try:
-            played = self._carry(mixed(block or b"", self._channels), samples, bool(flags & _INPUT_OVERFLOW))
+            played = self._carry(mixed(block or b"", self._channels), samples, bool(flags & self._lost))
             return None if played is None else spread(played, self._channels), _CONTINUE
         except Exception as error:  # PyAudio would raise it again in the main thread, wherever that is
             failure = AudioUnavailable(f"The {self._noun} was stopped by an error in its tap: {error!r}")

@@ -44,7 +44,7 @@ class PyAudioSpeaker:
         self._stream = Stream("output", device, sample_rate)
         with self._stream.released_on_error():
             self._buffer = self._open_buffer(self._stream.rate, tap)
-        self._stream.start(lambda _, samples, _lost: self._buffer.pull(samples), self._buffer.fail)
+        self._stream.start(lambda _, samples, lost: self._buffer.pull(samples, lost=lost), self._buffer.fail)
 
     @property
     def heard(self) -> int:

@@ -77,13 +77,13 @@ class ResampledOutput:
             self._end_sound()
         self._buffer.drain()
 
-    def pull(self, samples: int) -> bytes:
+    def pull(self, samples: int, *, lost: bool = False) -> bytes:
         """Take exactly ``samples`` of the device's for it. Called by the device."""
         with self._ordering:
             fresh, self._fresh = self._fresh, False
             if not fresh and self._buffer.waiting < samples:
                 self._end_sound()  # or the last 39 ms of a reply would come with the next one
-        return self._buffer.pull(samples)
+        return self._buffer.pull(samples, lost=lost)
 
     def _end_sound(self) -> None:
         if self._withholds:
