@@ -10,7 +10,6 @@ from typing import Final
 
 import attrs
 
-from ._home import Home
 from .audio.channel import Channel, Filter
 from .audio.devices import Microphone
 from .audio.metering import Level
@@ -52,6 +51,7 @@ def capture_audio(
         AudioUnavailable: there is no microphone to be had.
         ValueError: the microphone has another rate than 24 kHz, or the interval is not above zero.
     """
+    session.home.check()
     channel = Channel(Packer(interval_ms), gate)
     return Capture(session, at_our_rate(microphone or default_microphone()), channel)
 
@@ -85,7 +85,6 @@ class Capture:
         *,
         listen: Callable[[bytes], object] | None = None,
     ) -> None:
-        self._home = Home()
         self._session = session
         self._channel = channel
         self._listen = listen
@@ -116,7 +115,7 @@ class Capture:
     @property
     def stats(self) -> CaptureStats:
         """How much has been sent, and how often sound was lost."""
-        self._home.check()
+        self._session.home.check()
         return CaptureStats(sent_ms=self._channel.sent_ms, overflows=self._overflows + self._recorder.overflows)
 
     def mute(self) -> None:
@@ -133,7 +132,7 @@ class Capture:
         Raises:
             ConnectionClosed: the session has ended.
         """
-        self._home.check()
+        self._session.home.check()
         with self._sending:
             self._send(self._channel.rest())
 
@@ -149,7 +148,7 @@ class Capture:
             AudioUnavailable: there is no microphone to be had.
             ValueError: the microphone has another rate than 24 kHz, or this capture was stopped.
         """
-        self._home.check()
+        self._session.home.check()
         with self._changing:
             if self._stopped:
                 raise ValueError("This capture was stopped: begin another one with capture_audio()")
@@ -163,7 +162,7 @@ class Capture:
 
         Idempotent; in a forked process it does nothing.
         """
-        if not self._home.here:
+        if not self._session.home.here:
             return
         with self._changing:
             self._stopped = True

@@ -32,6 +32,7 @@ class Heard:
         audio_end_ms: what was heard, floored, so never past what was received: ready for
             ``conversation.item.truncate``.
         received_ms: what had been received by then.
+        item_heard_ms: what was heard of the item, all its parts together.
         heard_text: the words of the transcript that fit into what was heard, by proportion: the service does not say
             when a word sounds.
         unheard_text: the words that had come, and were not heard.
@@ -41,6 +42,7 @@ class Heard:
     content_index: int
     audio_end_ms: int
     received_ms: int
+    item_heard_ms: int = 0
     heard_text: str = ""
     unheard_text: str = ""
 
@@ -137,6 +139,7 @@ class PlaybackLedger:
             content_index=part.content_index,
             audio_end_ms=self._ms(played.heard),
             received_ms=self._ms(played.received),
+            item_heard_ms=self._ms(sum(each.heard for key, each in self._parts.items() if key.item_id == part.item_id)),
             heard_text=heard_text,
             unheard_text=text[len(heard_text) :],
         )

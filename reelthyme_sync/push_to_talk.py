@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Protocol
 
-from ._home import Home
 from .audio.channel import Channel
 from .audio.devices import Microphone
 from .audio.packing import Packer
@@ -94,7 +93,7 @@ class PushToTalk:
         hands_free: TurnDetector | None = None,
         configure: bool = True,
     ) -> None:
-        self._home = Home()
+        session.home.check()
         self._session = session
         self._conversation = conversation
         self._detector = hands_free
@@ -137,7 +136,7 @@ class PushToTalk:
         Raises:
             ConnectionClosed: the session has ended.
         """
-        self._home.check()
+        self._session.home.check()
         with self._turning:
             if self._held:
                 return
@@ -156,7 +155,7 @@ class PushToTalk:
         Raises:
             ConnectionClosed: the session has ended.
         """
-        self._home.check()
+        self._session.home.check()
         with self._turning:
             if not self._held:
                 return False
@@ -170,7 +169,7 @@ class PushToTalk:
 
         Idempotent; in a forked process it does nothing.
         """
-        if not self._home.here:
+        if not self._session.home.here:
             return
         self._remove_route()
         self._valve.close()

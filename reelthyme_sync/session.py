@@ -48,6 +48,10 @@ class Session:
     Any thread may send and close; one at a time receives. ``connect`` makes a session; make one yourself to talk over
     a transport of your own. The arguments are those of ``connect``; for ``reconnect``, ``reopen`` gives the next
     transport, and ``follows_call`` says that the server needs to be told nothing, because it holds the call.
+
+    Attributes:
+        ordinal: the N in the names of its threads.
+        home: the process that it works in.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Session:
         reconnect: Reconnect | None = None,
         reopen: Reopen | None = None,
     ) -> None:
-        self._home = Home()
+        self.home = Home()
         self.ordinal = next(_ordinals)
         self._outgoing: Hook[Outgoing] = chain(outgoing)
         self._incoming: Hook[ServerEvent] = _guarded(chain(incoming), on_error)
@@ -118,7 +122,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether the session has ended, or is about to because ``close`` was called."""
-        return not self._home.here or self._link.closing or self._ending.reached
+        return not self.home.here or self._link.closing or self._ending.reached
 
     @property
     def configuration(self) -> AnySession | None:
@@ -140,7 +144,7 @@ class Session:
             TimeoutError: there was no room in time; the event will not be sent.
             ForkedSession: the session belongs to the process from which this one was forked.
         """
-        self._home.check()
+        self.home.check()
         wanted = self._outgoing(event)
         if wanted is not None and not self._link.send(codec.encode(wanted, shape=self._shape), timeout):
             hold()
@@ -156,7 +160,7 @@ class Session:
             ConcurrentReceive: another thread is receiving.
             ForkedSession: the session belongs to the process from which this one was forked.
         """
-        self._home.check()
+        self.home.check()
         if not self._receiving.acquire(blocking=False):
             raise ConcurrentReceive("Another thread is receiving from this session: let one thread receive for all")
         try:
@@ -186,7 +190,7 @@ class Session:
         at once. A route must be quick, and must not receive. One that raises is logged, and the event stays in the
         stream. Gives a function that removes the route again.
         """
-        self._home.check()
+        self.home.check()
         with self._routing:
             self._catching_up = threading.get_ident()
             try:
@@ -200,7 +204,7 @@ class Session:
 
         So a consumer that waits for events hears of a microphone that was unplugged.
         """
-        self._home.check()
+        self.home.check()
         self._inbox.push(event)
 
     def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -208,7 +212,7 @@ class Session:
 
         Gives a function that calls that off.
         """
-        self._home.check()
+        self.home.check()
         return self._ending.then(callback)
 
     def close(self) -> None:
@@ -218,7 +222,7 @@ class Session:
         can still be received.
         In a process that was forked from the session's own it does nothing: the session goes on where it lives.
         """
-        if not self._home.here:
+        if not self.home.here:
             return
         self._hang_up()
         end = partial(self._link.close, self._close_timeout)

@@ -8,20 +8,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Final
 
-from ._home import Home
 from .audio.devices import Speaker
 from .audio.metering import Level
 from .audio.player import PlaybackStats, Player
-from .audio.transcoding import Decoder
-from .errors import ConnectionClosed
+from .conversation import item_id
+from .errors import AudioUnavailable, ConnectionClosed
 from .events import (
-    AudioFormat,
     ClientEvent,
-    ConversationItemDelete,
-    ConversationItemTruncate,
+    ConversationItemAdded,
+    ConversationItemCreated,
     DeviceLost,
     InputAudioBufferSpeechStarted,
     OutputAudioBufferClear,
@@ -37,8 +36,9 @@ from .events import (
     ServerEvent,
 )
 from .formats import output_format
-from .pcm import SAMPLE_RATE, decode_base64
+from .pcm import SAMPLE_RATE
 from .playback import AudioPart, Heard
+from .replies import Replies
 from .session import Session
 
 log = logging.getLogger("reelthyme_sync")
@@ -59,6 +59,7 @@ def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool =
         AudioUnavailable: there is no speaker to be had.
         ValueError: the speaker has another rate than 24 kHz.
     """
+    session.home.check()
     return AudioStream(session, _checked(speaker or _default_speaker()), barge_in=barge_in)
 
 
@@ -71,14 +72,14 @@ class AudioStream:
     """
 
     def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool) -> None:
-        self._home = Home()
         self._session = session
         self._barge_in = barge_in
         self._changing = threading.Lock()  # one reopen or stop at a time
         self._stopped = False
         self._volume = 1.0
-        self._decoding = _Decoding(session)
-        self._responses = _Responses()
+        self._replies = Replies()
+        self._missed: list[ServerEvent] | None = None  # while there is no player to hear them
+        self._deciding = threading.Lock()  # of the three above; never held while sending
         self._on_call = _OnCall()
         self._player = self._playing_on(speaker)
         self._remove_route = session.intercept(self._route)
@@ -99,13 +100,13 @@ class AudioStream:
     @property
     def stats(self) -> PlaybackStats:
         """How much has been heard, how much waits, and how well it went."""
-        self._home.check()
+        self._session.home.check()
         return self._player.stats
 
     @property
     def level(self) -> Level:
         """How loud it is now: the 20 ms that just sound. For a meter, asked as often as it is drawn."""
-        self._home.check()
+        self._session.home.check()
         return self._player.level
 
     @property
@@ -115,13 +116,13 @@ class AudioStream:
 
     @volume.setter
     def volume(self, volume: float) -> None:
-        self._home.check()
+        self._session.home.check()
         self._player.volume = volume
         self._volume = volume
 
     def received_ms(self, item_id: str, content_index: int = 0) -> int:
         """Milliseconds of audio received for an item, heard or not."""
-        self._home.check()
+        self._session.home.check()
         return self._player.received_ms(item_id, content_index)
 
     def flush(self) -> Heard | None:
@@ -131,8 +132,8 @@ class AudioStream:
         when nothing of it has come yet; later ones play normally. On a call by WebRTC or SIP, where the service plays,
         it is the service that is told to fall silent, and that knows how much was heard.
         """
-        self._home.check()
-        for event in self._on_call.silence(answering=bool(self._responses.active)):
+        self._session.home.check()
+        for event in self._on_call.silence(answering=self._replies.under_way):
             self._send(event)
         return self._cut()
 
@@ -148,14 +149,18 @@ class AudioStream:
             AudioUnavailable: there is no speaker to be had. Try again later.
             ValueError: the speaker has another rate than 24 kHz, or the stream has been stopped.
         """
-        self._home.check()
+        self._session.home.check()
         with self._changing:
             if self._stopped:
                 raise ValueError("This stream has been stopped: make a new one with stream(session)")
-            self._player.finish()
-            self._cut()
-            self._player.join()  # first: many a device can be opened only once
-            self._player = self._playing_on(_checked(speaker or _default_speaker()))
+            self._hush()
+            with self._deciding:
+                self._missed = []
+            try:
+                self._player.join()  # first: many a device can be opened only once
+                self._player = self._playing_on(_checked(speaker or _default_speaker()))
+            finally:
+                self._catch_up()
 
     def stop(self, drain: bool = False) -> None:
         """Stop playing, for good, and release the speaker. Idempotent; in a forked process it does nothing.
@@ -163,16 +168,30 @@ class AudioStream:
         Args:
             drain: play what has been received first. Otherwise the server is told how much was heard, as by ``flush``.
         """
-        if not self._home.here:
+        if not self._session.home.here:
             return
         self._remove_route()
         self._forget_end()
+        if not drain:
+            self._hush()  # before it is our turn: somebody else may be draining
         with self._changing:
             self._stopped = True
-            self._player.finish()
             if not drain:
-                self._cut()
+                self._hush()
+            self._player.finish()
             self._player.join()
+
+    def _hush(self) -> None:
+        self._player.finish()
+        self._cut()
+
+    def _catch_up(self) -> None:
+        """Play what came while there was no player."""
+        with self._deciding:
+            missed, self._missed = self._missed or [], None
+            told = [message for event in missed for message in self._hear(event)]
+        for message in told:
+            self._send(message)
 
     def _playing_on(self, speaker: Speaker) -> Player:
         player = Player(speaker, ordinal=self._session.ordinal, failed=self._lost)
@@ -183,57 +202,77 @@ class AudioStream:
         self._player.finish()
 
     def _lost(self, error: Exception) -> None:
+        log.error("playback ended: %s", error)
+        self._player.finish()
         self._cut()
         with contextlib.suppress(ConnectionClosed):
             self._session.report(DeviceLost(device="speaker", message=str(error)))
 
     def _route(self, event: ServerEvent) -> bool:
         self._on_call.follow(event)
-        match event:
-            case ResponseOutputAudioDelta():
-                self._take(event)
-                return True
-            case ResponseOutputAudioTranscriptDelta():
-                self._player.transcribe(AudioPart(event.item_id, event.content_index), event.delta)
-            case ResponseOutputAudioDone():
-                part = AudioPart(event.item_id, event.content_index)
-                self._player.feed(part, self._decoding.rest(part))
-                self._player.complete(part)
-            case ResponseCreated():
-                self._responses.begin(event.response.id)
-                self._decoding.begin(event)
-            case ResponseDone():
-                self._responses.end(event.response.id)
-                self._decoding.end(event)
-                self._player.complete()
-            case InputAudioBufferSpeechStarted() if self._barge_in:
+        if isinstance(event, InputAudioBufferSpeechStarted):
+            if self._barge_in:
                 self._barge()
-        return False
-
-    def _take(self, delta: ResponseOutputAudioDelta) -> None:
-        if delta.response_id not in self._responses.silenced:
-            self._play(delta)
-        elif self._responses.silence_item(delta.item_id):
-            self._send(ConversationItemDelete(item_id=delta.item_id))
-
-    def _play(self, delta: ResponseOutputAudioDelta) -> None:
-        try:
-            pcm = self._decoding.samples(delta)
-        except ValueError:
-            log.warning("an audio delta of %s is no base64: dropped", delta.item_id)
-            return
-        self._player.feed(AudioPart(delta.item_id, delta.content_index), pcm)
+        elif isinstance(event, _FOLLOWED):
+            self._follow(event)
+        return isinstance(event, ResponseOutputAudioDelta)
 
     def _barge(self) -> None:
         if self._on_call.sounding:  # the service has cancelled the response by itself
             self._send(OutputAudioBufferClear())
         self._cut()
 
+    def _follow(self, event: ServerEvent) -> None:
+        try:
+            with self._deciding:
+                told = self._hear(event) if self._missed is None else self._miss(event)
+        except AudioUnavailable as error:  # soxr
+            self._lost(error)
+            return
+        for each in told:
+            self._send(each)
+
+    def _miss(self, event: ServerEvent) -> list[ClientEvent]:
+        assert self._missed is not None
+        self._missed.append(event)
+        return []
+
+    def _hear(self, event: ServerEvent) -> list[ClientEvent]:
+        match event:
+            case ResponseOutputAudioDelta():
+                return self._take(event)
+            case ResponseOutputAudioTranscriptDelta():
+                self._player.transcribe(AudioPart(event.item_id, event.content_index), event.delta)
+            case ResponseOutputAudioDone():
+                part = AudioPart(event.item_id, event.content_index)
+                self._player.feed(part, self._replies.rest(part))
+                self._player.complete(part)
+            case ResponseCreated():
+                self._replies.begin(event.response)
+            case ConversationItemAdded() | ConversationItemCreated():
+                self._replies.place(item_id(event.item))
+            case ResponseDone():
+                for part in self._replies.end(event.response.id):
+                    self._player.complete(part)
+        return []
+
+    def _take(self, delta: ResponseOutputAudioDelta) -> list[ClientEvent]:
+        if not self._replies.wants(delta):
+            return self._replies.pass_over(delta)
+        if not self._player.finished:
+            try:
+                pcm = self._replies.samples(delta, output_format(self._session.configuration))
+                self._player.feed(AudioPart(delta.item_id, delta.content_index), pcm)
+            except ValueError:
+                log.warning("an audio delta of %s is no base64: dropped", delta.item_id)
+        return []
+
     def _cut(self) -> Heard | None:
-        cut = self._player.flush()
-        self._responses.silence([heard.item_id for heard in cut])
-        for heard in cut:
-            self._send(_told(heard))
+        with self._deciding:  # a delta is played before this, or dropped
+            cut = self._player.flush()
+            told = self._replies.silence(cut)
+        for event in told:
+            self._send(event)
         return cut[0] if cut else None
 
     def _send(self, event: ClientEvent) -> None:
@@ -241,74 +280,15 @@ class AudioStream:
             self._session.send(event)
 
 
-class _Decoding:
-    """From deltas to samples, each part by itself: a delta may end anywhere, and a response may have its own format."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._formats: dict[str, AudioFormat] = {}  # of the responses that have one of their own
-        self._decoders: dict[AudioPart, Decoder] = {}
-
-    def begin(self, created: ResponseCreated) -> None:
-        """A response begins."""
-        if own := output_format(created.response):
-            self._formats[created.response.id] = own
-
-    def end(self, done: ResponseDone) -> None:
-        """A response is over."""
-        self._formats.pop(done.response.id, None)
-        self._decoders.clear()
-
-    def samples(self, delta: ResponseOutputAudioDelta) -> bytes:
-        """What can be played now.
-
-        Raises:
-            ValueError: the delta is no base64.
-        """
-        part = AudioPart(delta.item_id, delta.content_index)
-        if part not in self._decoders:
-            own = self._formats.get(delta.response_id)
-            self._decoders[part] = Decoder(own or output_format(self._session.configuration))
-        return self._decoders[part].push(decode_base64(delta.delta))
-
-    def rest(self, part: AudioPart) -> bytes:
-        """What could not be played before the part was complete."""
-        decoder = self._decoders.pop(part, None)
-        return decoder.rest() if decoder else b""
-
-
-class _Responses:
-    """Which responses are under way, and which of them nobody is to hear any more.
-
-    Only whole sets are replaced: the reader and whoever flushes need no lock.
-    """
-
-    def __init__(self) -> None:
-        self.active: frozenset[str] = frozenset()
-        self.silenced: frozenset[str] = frozenset()
-        self._items: frozenset[str] = frozenset()
-
-    def begin(self, response_id: str) -> None:
-        """The server answers."""
-        self.active |= {response_id}
-
-    def end(self, response_id: str) -> None:
-        """Nothing more comes of an answer."""
-        self.active -= {response_id}
-        self.silenced -= {response_id}
-        if not self.silenced:
-            self._items = frozenset()
-
-    def silence(self, items: Iterable[str]) -> None:
-        """No more of what is under way is to be heard; the server knows so of these items."""
-        self.silenced |= self.active
-        self._items |= frozenset(items)
-
-    def silence_item(self, item_id: str) -> bool:
-        """Note that the server knows of this item. False if it knew."""
-        known = item_id in self._items
-        self._items |= {item_id}
-        return not known
+_FOLLOWED: Final = (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+    ResponseOutputAudioTranscriptDelta,
+)
 
 
 class _OnCall:
@@ -331,15 +311,6 @@ class _OnCall:
             if answering:
                 yield ResponseCancel()
             yield OutputAudioBufferClear()
-
-
-def _told(heard: Heard) -> ConversationItemTruncate | ConversationItemDelete:
-    """What the server has to know; it has nothing to keep of an item that was never heard."""
-    if not heard.audio_end_ms:
-        return ConversationItemDelete(item_id=heard.item_id)
-    return ConversationItemTruncate(
-        item_id=heard.item_id, content_index=heard.content_index, audio_end_ms=heard.audio_end_ms
-    )
 
 
 def _checked(speaker: Speaker) -> Speaker:

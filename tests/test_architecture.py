@@ -42,7 +42,15 @@ LAYERS = [
         "audio.channel",
         "audio.wav",
     ],
-    ["_link", "audio.clock", "audio.resampled_buffers", "audio.portaudio", "audio.pyaudio_device", "audio.recording"],
+    [
+        "_link",
+        "replies",
+        "audio.clock",
+        "audio.resampled_buffers",
+        "audio.portaudio",
+        "audio.pyaudio_device",
+        "audio.recording",
+    ],
     ["_passage"],
     ["_lifeline"],
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
@@ -55,7 +63,7 @@ LAYERS = [
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
 PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding"]
-PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor"]
+PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies"]
 PURE += ["audio.channel", "audio.gate", "audio.packing", "audio.valve"]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [

@@ -3,6 +3,7 @@ import pytest
 
 from reelthyme_sync import g711
 from reelthyme_sync.audio.packing import Packer
+from reelthyme_sync.audio.transcoding import Decoder
 from reelthyme_sync.events import AudioPcm, AudioPcma, AudioPcmu
 from reelthyme_sync.pcm import ms_to_bytes, silence
 
@@ -50,13 +51,17 @@ def test_g711_is_the_sound():
     assert np.sqrt(np.mean((heard - expected) ** 2)) < 150
 
 
-def test_a_change_of_format_loses_nothing():
-    packer = Packer(100)
-    first = pack(packer, noise(50))
-    second = pack(packer, noise(150), AudioPcmu())
-    assert first == []
-    assert (second[0], len(second[1])) == (noise(50), 800)
-    assert sum(map(len, packer.rest())) == 400
+@pytest.mark.parametrize(("before", "after"), [(None, AudioPcmu()), (AudioPcmu(), None), (AudioPcmu(), AudioPcma())])
+def test_what_waits_when_the_format_changes_is_converted(before, after):
+    packer, tone = Packer(100), (8_000 * np.sin(np.arange(4_800) / 20)).astype("<i2").tobytes()  # 200 ms of 190 Hz
+    assert pack(packer, tone[:2_400], before) == []
+    chunks = [*pack(packer, tone[2_400:], after), *packer.rest()]
+    decoder = Decoder(after)
+    heard = decoder.push(b"".join(chunks)) + decoder.rest()
+    error = np.frombuffer(heard, "<i2")[:4_800].astype(float) - np.frombuffer(tone, "<i2")[: len(heard) // 2]
+    error[1_200 - 120 : 1_200 + 120] = 0  # the seam, where both resamplers ring
+    assert len(heard) == pytest.approx(len(tone), abs=12)
+    assert np.abs(error[240:-240]).max() < 800  # of 8,000: what 8 bits leave, twice
 
 
 def test_the_services_own_format_is_the_same_whether_told_or_not():

@@ -15,7 +15,9 @@ def test_a_cut_in_the_middle_tells_what_was_heard():
     ledger = PlaybackLedger(RATE)
     ledger.receive(FIRST, ms(3800))
     ledger.hear(ms(1240.9))
-    assert ledger.cut() == [Heard(item_id="item_1", content_index=0, audio_end_ms=1240, received_ms=3800)]
+    assert ledger.cut() == [
+        Heard(item_id="item_1", content_index=0, audio_end_ms=1240, item_heard_ms=1240, received_ms=3800)
+    ]
 
 
 def test_nothing_is_cut_when_all_was_heard():
@@ -58,7 +60,9 @@ def test_hearing_goes_on_in_the_next_item_after_a_cut():
     ledger.cut()
     ledger.receive(SECOND, ms(500))
     ledger.hear(ms(400 + 150))
-    assert ledger.cut()[0] == Heard(item_id="item_2", content_index=0, audio_end_ms=150, received_ms=500)
+    assert ledger.cut()[0] == Heard(
+        item_id="item_2", content_index=0, audio_end_ms=150, item_heard_ms=150, received_ms=500
+    )
 
 
 def test_an_item_is_accounted_for_over_many_deltas():

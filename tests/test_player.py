@@ -106,7 +106,7 @@ def test_a_flush_cuts_a_drain_short(speaker):
     assert speaker.closed.is_set()
 
 
-def test_a_speaker_that_fails_is_closed_and_remembered(speaker, caplog):
+def test_a_speaker_that_fails_is_closed_and_remembered(speaker):
     failures: list[Exception] = []
     player = Player(speaker, ordinal=0, failed=failures.append)
     speaker.fail(AudioUnavailable("unplugged"))
@@ -114,7 +114,6 @@ def test_a_speaker_that_fails_is_closed_and_remembered(speaker, caplog):
     player.join()
     assert [type(failure) for failure in failures] == [AudioUnavailable]
     assert speaker.closed.is_set()
-    assert "unplugged" in caplog.text
 
 
 class StoppedClock:

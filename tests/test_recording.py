@@ -77,3 +77,15 @@ def test_what_a_sound_card_lost_is_filled_up_so_that_the_sides_stay_in_step(tmp_
     assert right_side.rstrip(b"\0").endswith(sound(SOFT, 500))
     assert len(right_side.rstrip(b"\0")) == pytest.approx(len(left_side), abs=len(sound(SOFT, 20)))
     assert right_side.count(b"\0") == pytest.approx(end, abs=len(sound(SOFT, 20)))
+
+
+@pytest.mark.parametrize("later_ms", [0, 40, 90, 400])
+def test_a_side_that_begins_later_is_later_in_the_file(tmp_path, monkeypatch, later_ms):
+    now = [100.0]
+    monkeypatch.setattr(recording_module, "monotonic", lambda: now[0])
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        recording.tap(LEFT, live=True)(sound(LOUD, 10))
+        now[0] += later_ms / 1000
+        recording.tap(RIGHT, live=True)(sound(SOFT, 10))
+    _, right = read(tmp_path / "a.wav")
+    assert right.index(SOFT) == pytest.approx(ms_to_bytes(later_ms), abs=2)

@@ -1,4 +1,5 @@
 import itertools
+import sys
 import threading
 
 import numpy as np
@@ -6,10 +7,12 @@ import pytest
 
 from reelthyme_sync import AudioUnavailable, ConnectionLost, Session, g711, stream
 from reelthyme_sync.events import (
+    AssistantMessage,
     AudioConfig,
     AudioOutput,
     AudioPcma,
     AudioPcmu,
+    ConversationItemAdded,
     DeviceLost,
     InputAudioBufferSpeechStarted,
     OutputAudioBufferStarted,
@@ -137,13 +140,24 @@ def test_flush_by_hand(transport, session, speaker):
         assert transport.wait_sent("conversation.item.truncate")["audio_end_ms"] == 20
 
 
-def spoken(pcm: bytes, item: str, response: str) -> ResponseOutputAudioDelta:
-    return ResponseOutputAudioDelta(item_id=item, response_id=response, delta=encode_base64(pcm))
+def spoken(pcm: bytes, item: str, response: str, *, part: int = 0) -> ResponseOutputAudioDelta:
+    return ResponseOutputAudioDelta(item_id=item, response_id=response, content_index=part, delta=encode_base64(pcm))
+
+
+BEGUN = ResponseCreated(response=Response(id="resp_1", conversation_id="conv_1"))
+
+
+def sent_about_items(transport, session) -> list[tuple[str, str, int | None]]:
+    session.close()
+    return [
+        (message["type"].rpartition(".")[2], message["item_id"], message.get("audio_end_ms"))
+        for message in transport.sent
+    ]
 
 
 def test_an_answer_that_is_interrupted_before_its_first_sound_is_never_heard(transport, session, speaker):
     with stream(session, speaker=speaker) as events:
-        transport.push(ResponseCreated(response=Response(id="resp_1")), WORD)
+        transport.push(BEGUN, WORD)
         assert list(itertools.islice(events, 2))[-1] == WORD
         assert events.flush() is None
         transport.push(*[spoken(sound(20), "item_1", "resp_1")] * 3)
@@ -157,7 +171,7 @@ def test_an_answer_that_is_interrupted_before_its_first_sound_is_never_heard(tra
 
 def test_the_second_item_of_an_interrupted_answer_is_not_heard_either(transport, session, speaker):
     with stream(session, speaker=speaker) as events:
-        transport.push(ResponseCreated(response=Response(id="resp_1")), spoken(sound(1000), "item_1", "resp_1"))
+        transport.push(BEGUN, spoken(sound(1000), "item_1", "resp_1"))
         speaker.wait_waiting(20)
         speaker.advance(20)
         assert events.flush() is not None
@@ -167,6 +181,105 @@ def test_the_second_item_of_an_interrupted_answer_is_not_heard_either(transport,
     session.close()
     said = [(message["type"].rpartition(".")[2], message["item_id"]) for message in transport.sent]
     assert said == [("truncate", "item_1"), ("delete", "item_2")]
+
+
+@pytest.mark.parametrize("heard_ms", [0, 20])
+def test_of_an_item_that_no_conversation_has_the_server_is_told_nothing(transport, session, speaker, heard_ms):
+    with stream(session, speaker=speaker) as events:
+        transport.push(ResponseCreated(response=Response(id="resp_1")), spoken(sound(1000), "item_1", "resp_1"))
+        speaker.wait_waiting(20)
+        speaker.advance(heard_ms)
+        heard = events.flush()
+        assert heard is not None
+        assert heard.audio_end_ms == heard_ms
+        transport.push(spoken(sound(20), "item_2", "resp_1"), WORD)
+        assert list(itertools.islice(events, 2))[-1] == WORD
+    assert sent_about_items(transport, session) == []
+
+
+def test_a_server_that_names_no_conversation_says_by_its_items_what_is_in_it(transport, session, speaker):
+    added = ConversationItemAdded(item=AssistantMessage(id="item_1", content=[]))
+    with stream(session, speaker=speaker) as events:
+        begun = ResponseCreated(response=Response(id="resp_1"))
+        transport.push(begun, added, spoken(sound(1000), "item_1", "resp_1"))
+        speaker.wait_waiting(20)
+        speaker.advance(20)
+        events.flush()
+    assert sent_about_items(transport, session) == [("truncate", "item_1", 20)]
+
+
+def test_of_an_item_with_two_parts_what_was_heard_is_kept(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        transport.push(BEGUN, *[spoken(sound(100), "item_1", "resp_1", part=part) for part in (0, 1)])
+        transport.push(*[spoken(sound(100), "item_2", "resp_1", part=part) for part in (0, 1)], WORD)
+        assert list(itertools.islice(events, 2))[-1] == WORD
+        speaker.wait_waiting(20)
+        speaker.advance(20)
+        events.flush()
+    told = sent_about_items(transport, session)
+    assert told == [("truncate", "item_1", 20), ("truncate", "item_1", 0), ("delete", "item_2", None)]
+
+
+def test_an_item_of_which_a_part_was_heard_is_not_deleted_for_the_next(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        done = ResponseOutputAudioDone(item_id="item_1", response_id="resp_1")
+        transport.push(BEGUN, spoken(sound(20), "item_1", "resp_1"), done, WORD)
+        assert list(itertools.islice(events, 3))[-1] == WORD
+        speaker.wait_waiting(20)
+        speaker.advance(40)
+        assert events.flush() is None
+        transport.push(spoken(sound(20), "item_1", "resp_1", part=1), WORD)
+        assert next(iter(events)) == WORD
+    assert sent_about_items(transport, session) == []
+
+
+def test_an_answer_beside_another_does_not_end_it(transport, session, speaker):
+    """The half of a sample that the first has left is still waiting for its other half."""
+    with stream(session, speaker=speaker):
+        transport.push(BEGUN, spoken(LOUD * 240 + LOUD[:1], "item_1", "resp_1"))
+        transport.push(ResponseCreated(response=Response(id="resp_2")), ResponseDone(response=Response(id="resp_2")))
+        transport.push(spoken(LOUD[1:] + LOUD * 239, "item_1", "resp_1"))
+        speaker.wait_waiting(20)
+        assert speaker.advance(20) == LOUD * 480
+
+
+def test_what_comes_while_the_speaker_is_changed_is_played_on_the_new_one(transport, session):
+    class Slow(FakeSpeaker):
+        """Takes long to be released: until the answer has come."""
+
+        def close(self) -> None:
+            answer = spoken(sound(20), "item_2", "resp_2")
+            transport.push(BEGUN, answer, ResponseOutputAudioDone(item_id="item_2", response_id="resp_2"), WORD)
+            assert list(itertools.islice(session.events(), 3))[-1] == WORD
+            super().close()
+
+    another = FakeSpeaker()
+    with stream(session, speaker=Slow()) as events:
+        events.reopen(another)
+        another.wait_waiting(20)
+        assert another.advance(20) == sound(20)
+
+
+def test_whoever_stops_it_does_not_wait_for_somebody_who_lets_it_play_to_the_end(transport, session, speaker):
+    events = stream(session, speaker=speaker)
+    transport.push(audio(sound(60_000)), WORD)
+    assert next(iter(events)) == WORD
+    patient = threading.Thread(target=lambda: events.stop(drain=True), daemon=True)
+    patient.start()
+    speaker.wait_waiting(20)
+    events.stop()
+    patient.join(PATIENCE)
+    assert not patient.is_alive()
+    assert speaker.closed.is_set()
+
+
+def test_without_soxr_telephone_sound_is_a_lost_speaker_once(transport, session, speaker, monkeypatch):
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    transport.push(SessionUpdated(session=RealtimeSession(audio=AudioConfig(output=AudioOutput(format=AudioPcmu())))))
+    with stream(session, speaker=speaker) as events:
+        transport.push(*[audio(b"\xff" * 160)] * 3, WORD)
+        types = [event.type for event in itertools.islice(events, 3)]
+        assert types == ["session.updated", "reelthyme.device_lost", WORD.type]
 
 
 def test_what_came_before_the_stream_is_played_first(transport, session, speaker):

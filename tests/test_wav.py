@@ -48,6 +48,28 @@ def test_any_pcm_file_is_converted(tmp_path, rate, width, channels):
     assert np.abs(read[middle] - expected[middle]).max() < (0.02 if width == 1 else 0.002)
 
 
+def test_24_bits_as_ffmpeg_writes_them(tmp_path):
+    """In the extensible format, of which Python knows nothing before 3.12."""
+    samples = np.array([0, 100, -100, 32_000], "<i4") * 256
+    body = b"".join(sample.tobytes()[:3] for sample in samples)
+    guid = bytes.fromhex("0100000000001000800000aa00389b71")
+    form = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 24_000, 72_000, 3, 24, 22, 24, 4) + guid
+    chunks = b"WAVE" + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(body)) + body
+    path = tmp_path / "extensible.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+    assert np.frombuffer(read_wav(path), "<i2").tolist() == [0, 100, -100, 32_000]
+
+
+@pytest.mark.parametrize(("rate", "bits"), [(24_000, 64), (7, 16), (4_000_000_000, 16)])
+def test_a_file_of_another_world_is_refused(tmp_path, rate, bits):
+    form = struct.pack("<HHIIHH", 1, 1, rate, 0, bits // 8, bits)
+    chunks = b"WAVE" + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", 16) + bytes(16)
+    path = tmp_path / "strange.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+    with pytest.raises(AudioUnavailable, match=f"{rate} samples per second, of {bits} bits"):
+        read_wav(path)
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(AudioUnavailable, match="no file"):
         read_wav(tmp_path / "a.wav")

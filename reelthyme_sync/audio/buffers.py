@@ -128,7 +128,7 @@ class OutputBuffer(_Buffer):
             self._waiting.clear()
             held = sum(ours for _, ours in self._sounding)
             self._heard += held
-            self._tail = self._fade_out.left + (self._sounding_samples if held else 0)
+            self._tail = max(self._tail, self._fade_out.left + (self._sounding_samples if held else 0))
             self._sounding = deque((samples, 0) for samples, _ in self._sounding)
             self._era += 1
             self._changed.notify_all()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..events import AudioFormat, AudioPcma, AudioPcmu
 from ..formats import bytes_per_ms, bytes_per_sample
 from ..pcm import ms_to_samples
-from .transcoding import Encoder
+from .transcoding import Decoder, Encoder
 
 
 class Packer:
@@ -33,10 +33,10 @@ class Packer:
         return round(self._packed_ms)
 
     def push(self, pcm: bytes, audio_format: AudioFormat | None = None) -> Iterator[bytes]:
-        """Add sound; gives every piece that is now full. When the format changes, the rest of the old one first."""
+        """Add sound; gives every piece that is now full. What waits is converted when the format changes."""
         wanted = audio_format if isinstance(audio_format, AudioPcmu | AudioPcma) else None
         if wanted != self._format:
-            yield from self.rest()
+            pcm = self._take_back() + pcm
             self._set(wanted)
         yield from self._full(self._encoder.push(pcm))
 
@@ -45,6 +45,13 @@ class Packer:
         yield from self._full(self._encoder.rest())
         if self._pending:
             yield self._take(len(self._pending))
+
+    def _take_back(self) -> bytes:
+        """What has not been given: the server would hear the old format as noise, and six times as long."""
+        decoder = Decoder(self._format)
+        pcm = decoder.push(bytes(self._pending) + self._encoder.rest()) + decoder.rest()
+        self._pending.clear()
+        return pcm
 
     def _set(self, audio_format: AudioFormat | None) -> None:
         self._format = audio_format

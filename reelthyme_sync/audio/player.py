@@ -7,7 +7,6 @@ era, so that whatever the thread still holds of the old one is dropped. Knows pa
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 from collections import deque
@@ -25,8 +24,6 @@ from .devices import Speaker
 from .metering import Level, level_of
 from .output import Output
 from .prebuffer import Prebuffer
-
-log = logging.getLogger("reelthyme_sync")
 
 SLICE_MS: Final = 10
 """What is written at once: the most that can still sound after a flush, besides what the device holds."""
@@ -162,6 +159,11 @@ class Player:
         with self._deciding:
             return self._ledger.received_ms(item_id, content_index)
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._finished
+
     def finish(self) -> None:
         """Play what was fed, and no more; then release the speaker. Does not wait. Idempotent."""
         with self._deciding:
@@ -221,6 +223,5 @@ class Player:
     def _ended(self, failure: BaseException | None) -> None:
         self._forget_exit()
         if isinstance(failure, Exception):
-            log.error("playback ended: %s", failure)
             self.finish()
             self._failed(failure)

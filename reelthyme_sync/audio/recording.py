@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final
 
-from ..pcm import SAMPLE_RATE, ms_to_bytes
+from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes
 from .buffers import Tap
 from .wav import GrowingWav, Path
 
@@ -76,7 +76,8 @@ class StereoRecording:
         with self._writing:
             if self._file is None:
                 return
-            if (live or not self._given[side]) and (lost := self._missing(side) - len(block)) > self._tolerance:
+            tolerance = self._tolerance if self._given[side] else 0
+            if (live or not self._given[side]) and (lost := self._missing(side, len(block))) > tolerance:
                 self._append(side, bytes(lost))
             self._append(side, block)
             self._level(allowed=ms_to_bytes(1000, self._rate))
@@ -86,11 +87,12 @@ class StereoRecording:
         self._given[side] += len(block)
         self._pending[side].extend(block)
 
-    def _missing(self, side: int) -> int:
-        """Bytes by which a side is behind the time that has passed since the first block of any."""
+    def _missing(self, side: int, size: int) -> int:
+        """Bytes by which a side would, with ``size`` more, be behind the time since the first block of any began."""
+        now = monotonic()
         if self._began is None:
-            self._began = monotonic()
-        return ms_to_bytes((monotonic() - self._began) * 1000, self._rate) - self._given[side]
+            self._began = now - size / BYTES_PER_SAMPLE / self._rate
+        return ms_to_bytes((now - self._began) * 1000, self._rate) - self._given[side] - size
 
     def _level(self, allowed: int) -> None:
         """Fill up the side that lags by more than ``allowed`` bytes."""

@@ -6,6 +6,7 @@ that say what to do.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import wave
@@ -28,6 +29,13 @@ _LOUD: Final = 500
 
 _AFTERMATH_MS: Final = 200
 
+_RATES: Final = range(1_000, 1_000_000)
+_WIDEST: Final = 4  # bytes
+
+_PCM_TAG: Final = b"\x01\x00"
+_EXTENSIBLE: Final = b"\xfe\xff"
+_PCM_GUID: Final = bytes.fromhex("0100000000001000800000aa00389b71")
+
 
 def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
     """The sound of a WAV file as mono PCM16 at ``rate``.
@@ -36,7 +44,7 @@ def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
         AudioUnavailable: no such file, no WAV file, or one in an encoding that is not PCM.
     """
     try:
-        with wave.open(os.fspath(path), "rb") as file:
+        with open(path, "rb") as disk, wave.open(io.BytesIO(_plain(disk.read())), "rb") as file:
             channels, width, file_rate, frames, *_ = file.getparams()
             data = file.readframes(frames)
     except FileNotFoundError:
@@ -48,12 +56,22 @@ def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
             f"{path} is no WAV file with PCM samples ({error}); convert it: "
             f"ffmpeg -i INPUT -ac 1 -ar {rate} -c:a pcm_s16le OUTPUT.wav"
         ) from error
-    if file_rate < 1:
-        raise AudioUnavailable(f"{path} says that it has {file_rate} samples per second")
+    if file_rate not in _RATES or width > _WIDEST:
+        raise AudioUnavailable(f"{path} says that it has {file_rate} samples per second, of {8 * width} bits each")
     data = data[: len(data) - len(data) % (channels * width)]  # a file that was cut off
     if (channels, width) != (1, BYTES_PER_SAMPLE):
         data = _to_pcm16(_samples(data, width).reshape(-1, channels).mean(axis=1))
     return resample(data, file_rate, rate)
+
+
+def _plain(data: bytes) -> bytes:
+    """The same file, in plain words that it is PCM.
+
+    ``wave`` knows no extensible format before Python 3.12, and that is what ffmpeg and sox make of 24 bits.
+    """
+    at = data.find(b"fmt ", 12, 4096) + 8
+    extensible = data[at : at + 2] == _EXTENSIBLE and data[at + 24 : at + 40] == _PCM_GUID
+    return data[:at] + _PCM_TAG + data[at + 2 :] if extensible else data
 
 
 class GrowingWav:
