@@ -127,14 +127,14 @@ class Capture:
         self._channel.muted = False
 
     def flush(self) -> None:
-        """Send what has been recorded, although it does not fill an interval: before a commit by hand.
+        """Send all that has been recorded, also what fills no interval, or waits in a gate: before a commit by hand.
 
         Raises:
             ConnectionClosed: the session has ended.
         """
         self._session.home.check()
         with self._sending:
-            self._send(self._channel.rest())
+            self._send(self._channel.end(self._format))
 
     def reopen(self, microphone: Microphone | None = None) -> None:
         """Go on with another microphone: after a loss, or to change it while recording. Not in a route: it takes long.
@@ -151,6 +151,8 @@ class Capture:
         self._session.home.check()
         with self._changing:
             if self._stopped:
+                if microphone is not None:
+                    microphone.close()
                 raise ValueError("This capture was stopped: begin another one with capture_audio()")
             self._end_recording()
             opened = at_our_rate(microphone or default_microphone())
@@ -206,7 +208,11 @@ class Capture:
 
     def _send(self, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
-            self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)), timeout=SEND_WITHIN)
+            try:
+                self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)), timeout=SEND_WITHIN)
+            except TimeoutError:
+                slow = f"The network is slower than the microphone: nothing could be sent for {SEND_WITHIN:g} s"
+                raise TimeoutError(slow) from None
 
 
 def at_our_rate(microphone: Microphone) -> Microphone:

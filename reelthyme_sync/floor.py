@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from .events import (
     UNSET,
     Error,
+    Response,
     ResponseCancel,
     ResponseCreate,
     ResponseCreated,
@@ -39,6 +40,7 @@ class Floor:
     def __init__(self, name: str) -> None:
         self._name = name
         self._numbers = itertools.count(1)
+        self._names_conversations = False
         self._taken = False
         self._owed = False  # an answer, which is asked for when nothing is active any more
         self._active: str | None = None
@@ -63,7 +65,7 @@ class Floor:
     def hear(self, event: ServerEvent) -> list[Wanted]:
         """The server has said something."""
         match event:
-            case ResponseCreated(response=response) if response.conversation_id is not None:
+            case ResponseCreated(response=response) if self._is_in_conversation(response):
                 self._active, self._cancelling, self._asking = response.id, False, False
                 return list(self._cancel()) if self._taken or self._owed else []
             case ResponseDone(response=response) if self._active in (response.id, _UNKNOWN):
@@ -79,6 +81,11 @@ class Floor:
         if not isinstance(event, Error) or event.error.code not in (_BUSY, _IDLE):
             return False
         return (event.error.event_id or "").startswith(self._name)
+
+    def _is_in_conversation(self, response: Response) -> bool:
+        """A server that has never named a conversation does not say that a response is beside it."""
+        self._names_conversations |= response.conversation_id is not None
+        return response.conversation_id is not None or not self._names_conversations
 
     def _refused(self, busy: bool) -> Iterator[Wanted]:
         """Somebody else's response came in between: ours is asked for again when that has ended."""

@@ -82,6 +82,8 @@ class PlaybackLedger:
         """Note what is going to be played. False if its item was cut before: then it must not be."""
         if part.item_id in self._cut:
             return False
+        if part not in self._parts:
+            self._forget_words()
         self._growing[part] = None
         self._parts[part].received += samples
         self._unheard.append((part, samples))
@@ -129,6 +131,12 @@ class PlaybackLedger:
     def heard_ms(self) -> int:
         """Milliseconds heard, of all parts together."""
         return self._ms(sum(part.heard for part in self._parts.values()))
+
+    def _forget_words(self) -> None:
+        """Of parts that were heard to their end: they would be told with a cut, and there will be none."""
+        open_parts = {part for part, _ in self._unheard} | self._growing.keys()
+        for part in self._parts.keys() - open_parts:
+            self._parts[part].pieces.clear()
 
     def _heard_of(self, part: AudioPart) -> Heard:
         played = self._parts[part]

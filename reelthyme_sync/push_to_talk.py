@@ -171,6 +171,7 @@ class PushToTalk:
         """
         if not self._session.home.here:
             return
+        self._held = False
         self._remove_route()
         self._valve.close()
         self.capture.stop()

@@ -108,7 +108,7 @@ class Replies:
         return [event for heard in cut for event in self._told_of(heard)]
 
     def pass_over(self, delta: ResponseOutputAudioDelta) -> list[ClientEvent]:
-        """One that nobody wants. Gives what the server has to know: its item is never heard, unless a part of it was."""
+        """One that nobody wants. Gives what the server has to know: its item is never heard, if no part of it was."""
         return [] if delta.item_id in self._begun else self._unheard(delta.item_id)
 
     def _told_of(self, heard: Heard) -> list[ClientEvent]:

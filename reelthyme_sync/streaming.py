@@ -152,11 +152,13 @@ class AudioStream:
         self._session.home.check()
         with self._changing:
             if self._stopped:
+                if speaker is not None:
+                    speaker.close()
                 raise ValueError("This stream has been stopped: make a new one with stream(session)")
-            self._hush()
-            with self._deciding:
+            with self._deciding:  # first: what comes after the cut is for the new speaker
                 self._missed = []
             try:
+                self._hush()
                 self._player.join()  # first: many a device can be opened only once
                 self._player = self._playing_on(_checked(speaker or _default_speaker()))
             finally:

@@ -130,7 +130,6 @@ class FakeSpeaker(OutputBuffer):
     """
 
     sample_rate = SAMPLE_RATE
-    stalled_after_waits = None
 
     def __init__(self, *, capacity_ms: float = 40) -> None:
         super().__init__(ms_to_samples(capacity_ms), fade=0)
@@ -170,7 +169,6 @@ class FakeMicrophone(InputBuffer):
     """A microphone that hears what the test says: ``push``."""
 
     sample_rate = SAMPLE_RATE
-    stalled_after_waits = None
 
     def __init__(self) -> None:
         super().__init__()

@@ -186,12 +186,21 @@ def chunks_when_sent(transport: ScriptedTransport, count: int) -> list[bytes]:
     return chunks(transport)
 
 
+def test_flush_sends_what_waits_in_the_gate(transport, session, microphone):
+    with capture_audio(session, interval_ms=20, microphone=microphone, gate=Gate(pre_roll_ms=300)) as capture:
+        microphone.push(silence(400))
+        transport.wait_sent("input_audio_buffer.append", count=20)
+        capture.flush()
+        assert capture.stats.sent_ms == 700
+
+
 def test_after_stop_there_is_no_reopening(session, microphone):
     capture = capture_audio(session, microphone=microphone)
     capture.stop()
     capture.stop()
     with pytest.raises(ValueError, match="stopped"):
-        capture.reopen(FakeMicrophone())
+        capture.reopen(another := FakeMicrophone())
+    assert another.closed.is_set()
 
 
 def test_after_the_end_of_the_session_a_reopened_microphone_is_released(transport, session, microphone):

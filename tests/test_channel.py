@@ -39,7 +39,7 @@ def test_muted_it_is_silence_of_the_same_length(channel):
 def test_what_has_passed_counts(channel):
     assert list(channel.push(TONE + silence(10), None)) == [TONE]
     assert channel.sent_ms == 20
-    assert list(channel.rest()) == [silence(10)]
+    assert list(channel.end(None)) == [silence(10)]
     assert channel.sent_ms == 30
 
 

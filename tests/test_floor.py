@@ -85,9 +85,19 @@ def test_so_it_is_when_the_next_turn_is_over_before_it_appears(floor):
 
 
 def test_a_response_beside_the_conversation_does_not_matter(floor):
+    floor.hear(created("r1"))
+    floor.hear(done("r1"))
     floor.hear(ResponseCreated(response=Response(id="beside")))
     assert floor.take() == []
     assert names(floor.hand_over()) == ["response.create"]
+
+
+def test_a_server_that_names_no_conversation_is_interrupted_too(floor):
+    floor.hear(ResponseCreated(response=Response(id="r1")))
+    (cancel,) = floor.take()
+    assert cancel.response_id == "r1"
+    floor.leave()
+    assert floor.hear(done("r1")) == []
 
 
 def test_a_response_of_somebody_else_is_cancelled_while_the_user_talks(floor):

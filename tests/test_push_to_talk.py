@@ -121,6 +121,15 @@ def heard(transport: ScriptedTransport) -> bytes:
     return b"".join(decode_base64(message["audio"]) for message in transport.sent if message["type"] == APPEND)
 
 
+def test_a_turn_that_was_not_released_is_not_answered_after_stop(transport, session, microphone, talk):
+    talk.press()
+    microphone.hear(sound(210))
+    talk.stop()
+    assert not talk.held
+    assert not talk.release()
+    assert said(session, transport) == ["session.update", "input_audio_buffer.clear"]
+
+
 class TestATurn:
     def test_is_cleared_sent_committed_and_answered(self, transport, session, microphone, talk):
         assert not talk.held

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 import threading
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reelthyme_sync import _exit
-from reelthyme_sync.audio import portaudio
+from reelthyme_sync import Session, _exit, stream
+from reelthyme_sync.audio import player, portaudio
 from reelthyme_sync.audio.devices import Microphone, Speaker
 from reelthyme_sync.audio.pyaudio_device import (
     Device,
@@ -21,6 +22,7 @@ from reelthyme_sync.audio.pyaudio_device import (
     list_devices,
 )
 from reelthyme_sync.errors import AudioUnavailable
+from reelthyme_sync.testing import ScriptedTransport
 
 CONTINUE, ABORT = 0, 2
 INPUT_OVERFLOW = 2
@@ -267,8 +269,8 @@ def test_a_tap_that_raises_ends_the_stream_and_is_named(card: SoundCard) -> None
         raise ValueError("the tap is broken")
 
     speaker, microphone = PyAudioSpeaker(tap=tap), PyAudioMicrophone(tap=tap)
-    for stream in card.streams:
-        assert stream.passes(b"\1\0") == (None, ABORT)
+    for opened in card.streams:
+        assert opened.passes(b"\1\0") == (None, ABORT)
     for wait in (speaker.wait_writable, microphone.read):
         with pytest.raises(AudioUnavailable, match="the tap is broken") as failure:
             wait()
@@ -292,7 +294,7 @@ def test_a_device_that_cannot_be_closed_holds_nobody_up(
     assert ended.is_set()
     released.set()
     for thread in threading.enumerate():
-        if thread.name.startswith("reelthyme-closing"):
+        if thread.name.startswith("reelthyme-device"):
             thread.join(5.0)
 
 
@@ -446,3 +448,50 @@ def test_a_device_that_nobody_closed_is_closed_with_the_process(
     PyAudioMicrophone()
     _exit.end_all()
     assert card.users == 0
+
+
+@pytest.fixture
+def watched_closely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portaudio, "WATCH_EVERY", 0.02)
+
+
+@pytest.mark.usefixtures("watched_closely")
+@pytest.mark.parametrize(("make", "wait"), [(PyAudioSpeaker, "drain"), (PyAudioMicrophone, "read")])
+def test_a_device_that_no_longer_calls_is_gone(card: SoundCard, make: Any, wait: str) -> None:
+    device = make()
+    if wait == "drain":
+        device.write(bytes(480))
+    with pytest.raises(AudioUnavailable, match="has stopped: was it unplugged"):
+        getattr(device, wait)()
+    device.close()
+
+
+def test_a_device_that_calls_now_and_then_is_not(card: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the process was stopped for a while: one look finds no call."""
+    speaker = PyAudioSpeaker()
+    looks = iter([False] * 20 + [True])
+
+    class Watch:
+        def wait(self, timeout: float) -> bool:
+            told = next(looks)
+            if not told and next(turns) == 0:
+                card.stream.passes()
+            return told
+
+    turns = itertools.cycle(range(portaudio.GONE_AFTER))
+    with monkeypatch.context() as patch:
+        patch.setattr(speaker._stream, "_told_to_close", Watch())
+        patch.setattr(speaker._stream, "_terminate", lambda: None)
+        speaker._stream._watch_until_told_to_close()
+    speaker.wait_writable()
+    speaker.close()
+
+
+@pytest.mark.usefixtures("watched_closely")
+def test_a_speaker_that_is_lost_while_nothing_plays_is_told_of(
+    card: SoundCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player, "ASK_EVERY", 0.02)
+    with Session(ScriptedTransport()) as session, stream(session, speaker=PyAudioSpeaker()) as events:
+        (lost,) = itertools.islice(events, 1)
+    assert (lost.type, "unplugged" in lost.message) == ("reelthyme.device_lost", True)

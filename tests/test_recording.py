@@ -6,6 +6,7 @@ import pytest
 from reelthyme_sync import AudioUnavailable
 from reelthyme_sync.audio import recording as recording_module
 from reelthyme_sync.audio.recording import LEFT, RIGHT, StereoRecording
+from reelthyme_sync.audio.wav import GrowingWav
 from reelthyme_sync.pcm import ms_to_bytes
 
 
@@ -89,3 +90,38 @@ def test_a_side_that_begins_later_is_later_in_the_file(tmp_path, monkeypatch, la
         recording.tap(RIGHT, live=True)(sound(SOFT, 10))
     _, right = read(tmp_path / "a.wav")
     assert right.index(SOFT) == pytest.approx(ms_to_bytes(later_ms), abs=2)
+
+
+def test_many_small_losses_do_not_add_up(tmp_path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(recording_module, "monotonic", lambda: now)
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        left, right = recording.tap(LEFT, live=True), recording.tap(RIGHT, live=True)
+        for tick in range(1000):
+            now = tick / 100 + (0.03 if tick % 3 == 1 else 0.0)  # now and then a block comes late
+            left(sound(LOUD, 10))
+            if tick % 50 != 25:  # one block of 50 is lost: 20 ms every second
+                right(sound(SOFT, 10))
+    left_side, right_side = read(tmp_path / "a.wav")
+    assert left_side.rstrip(b"\0") == sound(LOUD, 10_000)
+    assert len(right_side.rstrip(b"\0")) == pytest.approx(ms_to_bytes(10_000), abs=ms_to_bytes(60))  # of 200
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_conversation(tmp_path, monkeypatch, caplog):
+    recording = StereoRecording(tmp_path / "a.wav")
+    taps = recording.tap(LEFT), recording.tap(RIGHT)
+    for tap in taps:
+        tap(sound(LOUD, 10))
+
+    def refuse(file, pcm):
+        raise AudioUnavailable("Cannot write: no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingWav, "write", refuse)
+        for tap in taps * 3:
+            tap(sound(LOUD, 10))
+    assert caplog.text.count("the recording ends") == 1
+    with pytest.raises(AudioUnavailable, match="no space left"):
+        recording.close()
+    recording.close()
+    assert read(tmp_path / "a.wav")[0] == sound(LOUD, 10)

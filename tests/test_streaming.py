@@ -423,7 +423,8 @@ def test_a_speaker_that_cannot_be_had_can_be_asked_for_again(session, speaker):
                 events.reopen(broken)
         events.reopen(FakeSpeaker())
     with pytest.raises(ValueError, match="stopped"):
-        events.reopen(FakeSpeaker())
+        events.reopen(another := FakeSpeaker())
+    assert another.closed.is_set()
 
 
 def test_a_cut_tells_which_words_were_heard(transport, session, speaker):

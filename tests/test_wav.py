@@ -1,3 +1,4 @@
+import contextlib
 import os
 import struct
 import wave
@@ -124,3 +125,15 @@ def test_a_growing_file_is_valid_from_the_beginning(tmp_path):
 def test_a_disk_that_is_full():
     with pytest.raises(AudioUnavailable, match="Cannot write /dev/full: No space left"):
         GrowingWav("/dev/full", channels=1, rate=RATE)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full needs Linux")
+def test_a_file_claims_no_sound_that_the_disk_has_refused(tmp_path):
+    file = GrowingWav(tmp_path / "a.wav", channels=1, rate=RATE)
+    file.write(b"\1\0" * 10)
+    with contextlib.suppress(OSError), open("/dev/full", "wb") as full:
+        disk, file._disk = file._disk, full
+        with pytest.raises(AudioUnavailable, match="No space left"):
+            file.write(b"\1\0" * 10)
+    disk.close()
+    assert len(read_wav(tmp_path / "a.wav")) == 20

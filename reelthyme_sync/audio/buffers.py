@@ -18,25 +18,14 @@ from .fading import FADE, FadeOut
 Tap = Callable[[bytes], object]
 """Called by the device with every block that passes, silence included; must return at once."""
 
-STALLED_AFTER_WAITS = 3
-"""Waits in a row without a callback, after which a device counts as gone. Counted in waits and not in time, because
-a process that was stopped for a while (Ctrl-Z, a debugger) finds only the one wait it was stopped in overdue."""
-
-WAIT = 1.0
-"""Seconds of one such wait. Real devices call every 10 to 100 ms."""
-
 LATE_READER_S = 10
 """Seconds of sound that are kept for a reader that is stuck; a network that is, is waited for no longer than five."""
 
 
 class _Buffer:
-    """What both directions share: a device that calls, and must be noticed when it no longer does."""
+    """What both directions share: a device that calls, and whoever waits for it until somebody says that it is gone."""
 
-    stalled_after_waits: int | None = STALLED_AFTER_WAITS
-    """None: this device may take its time."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._failure: AudioUnavailable | None = None
 
@@ -50,13 +39,7 @@ class _Buffer:
         """Call with the lock held. Every callback is a change."""
         if self._failure is not None:
             raise self._failure
-        if self.stalled_after_waits is None:
-            self._changed.wait()
-            return
-        for _ in range(self.stalled_after_waits):
-            if self._changed.wait(WAIT):
-                return
-        raise AudioUnavailable(f"The {self._device} has stopped: was it unplugged? Open it, or another one, again.")
+        self._changed.wait()
 
 
 class OutputBuffer(_Buffer):
@@ -70,7 +53,7 @@ class OutputBuffer(_Buffer):
     """
 
     def __init__(self, capacity: int, *, latency: int = 0, tap: Tap | None = None, fade: int = FADE) -> None:
-        super().__init__("speaker")
+        super().__init__()
         self._capacity = capacity * BYTES_PER_SAMPLE
         self._latency = latency
         self._tap = tap
@@ -182,7 +165,7 @@ class InputBuffer(_Buffer):
     """
 
     def __init__(self, *, capacity: int = LATE_READER_S * SAMPLE_RATE, tap: Tap | None = None) -> None:
-        super().__init__("microphone")
+        super().__init__()
         self._capacity = capacity * BYTES_PER_SAMPLE
         self._tap = tap
         self._blocks: deque[bytes] = deque()

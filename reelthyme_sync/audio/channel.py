@@ -50,10 +50,6 @@ class Channel:
         """What is now ready for the wire."""
         return self._packer.push(sound if self._gate is None else self._gate.push(sound), audio_format)
 
-    def rest(self) -> Iterator[bytes]:
-        """What has passed the gate and fills no interval yet."""
-        return self._packer.rest()
-
     def end(self, audio_format: AudioFormat | None) -> Iterator[bytes]:
         """All that is still on its way; the next sound may begin."""
         if self._gate is not None:

@@ -57,7 +57,7 @@ def choose(devices: Sequence[Device], wanted: int | str | None, direction: Direc
     usable = [device for device in devices if device.channels(direction)]
     if not usable:
         raise AudioUnavailable(f"This machine has no {NOUN[direction]}, or none that this user may open.")
-    if wanted is None:
+    if wanted is None or wanted == "":
         return next((device for device in usable if device.is_default(direction)), usable[0])
     if isinstance(wanted, int):
         matches = [device for device in usable if device.index == wanted]

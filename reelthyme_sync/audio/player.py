@@ -28,6 +28,9 @@ from .prebuffer import Prebuffer
 SLICE_MS: Final = 10
 """What is written at once: the most that can still sound after a flush, besides what the device holds."""
 
+ASK_EVERY: Final = 1.0
+"""Seconds between two questions to an idle speaker, whether it is still there."""
+
 
 @attrs.frozen(kw_only=True)
 class PlaybackStats:
@@ -196,11 +199,17 @@ class Player:
     def _next(self) -> _Chunk | None:
         """The next chunk, as soon as its part may begin. What comes while one is held, or its end, is looked at."""
         if not self._held:
-            self._held.append(self._chunks.get())
+            self._held.append(self._await_chunk())
         while wait := self._wait():
             with contextlib.suppress(queue.Empty):
                 self._held.append(self._chunks.get(timeout=wait))
         return self._held.popleft()
+
+    def _await_chunk(self) -> _Chunk | None:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._chunks.get(timeout=ASK_EVERY)
+            self._speaker.wait_writable()  # nobody waits for it now, so nobody would hear that it is gone
 
     def _wait(self) -> float:
         with self._deciding:

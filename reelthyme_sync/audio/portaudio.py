@@ -10,10 +10,11 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from .._exit import Resident
+from .._home import Home
 from .._worker import Worker, log_failure
 from ..errors import AudioUnavailable
 from ..pcm import ms_to_samples
@@ -26,6 +27,13 @@ BLOCK_MS: Final = 10
 
 CLOSE_WITHIN: Final = 0.9
 """Seconds. Closing takes 2 ms; but when the sound server has died, PortAudio 19.6 spins in it for ever (measured)."""
+
+WATCH_EVERY: Final = 1.0
+"""Seconds. Real devices call every 10 to 100 ms; one that is gone tells nobody."""
+
+GONE_AFTER: Final = 3
+"""Looks in a row at a device that has not called. Counted in looks and not in time, because a process that was stopped
+for a while (Ctrl-Z, a debugger) finds only the one look it was stopped in overdue."""
 
 _INT16: Final = 8
 _CONTINUE: Final = 0
@@ -70,18 +78,20 @@ class Stream:
     def __init__(self, direction: Direction, wanted: int | str | None, rate: int) -> None:
         self._noun = NOUN[direction]
         self._lost = _LOST[direction]
-        with _portaudio, quiet.muted():
+        self._home = Home()
+        with _portaudio, ExitStack() as undo:
+            undo.enter_context(quiet.muted())  # as long as it is open: with its server gone it writes 300 MB a second
             self._library = _initialize()
-            try:
-                device = choose(read_devices(self._library), wanted, direction)
-                self._stream = self._open(device, direction, rate)
-            except BaseException:
-                self._library.terminate()
-                raise
+            undo.callback(self._library.terminate)
+            device = choose(read_devices(self._library), wanted, direction)
+            self._stream = self._open(device, direction, rate)
+            self._terminate = undo.pop_all().close
+        self._calls = 0
+        self._failed: Callable[[AudioUnavailable], object] = lambda error: None
         # A thread of its own, since closing may never end; a waiting one, since Python 3.12 starts none while it exits.
         self._told_to_close = threading.Event()
-        self._closing = Worker(f"reelthyme-closing-{next(_ordinals)}", self._terminate_when_told, log_failure)
-        self._closing.start()
+        self._watch = Worker(f"reelthyme-device-{next(_ordinals)}", self._watch_until_told_to_close, log_failure)
+        self._watch.start()
         # A device that nobody has closed must not call into a Python that is being taken down.
         resident = Resident(hang_up=lambda: None, abort=self.close, join=lambda _: self._told_to_close.is_set())
         self._forget_exit = resident.end_with_process()
@@ -111,18 +121,26 @@ class Stream:
             raise AudioUnavailable(f"The {self._noun} does not start: PortAudio says {error.strerror!r}.") from error
 
     def close(self) -> None:
-        """Cut the sound and release the device, within ``CLOSE_WITHIN``. Any thread, idempotent."""
+        """Cut the sound and release the device, within ``CLOSE_WITHIN``. Any thread, idempotent; not in a fork."""
+        if not self._home.here:
+            return
         with _portaudio:
             if self._told_to_close.is_set():
                 return
             self._told_to_close.set()
-            if not self._closing.join(CLOSE_WITHIN):
+            if not self._watch.join(CLOSE_WITHIN):
                 log.warning("PortAudio does not let go of the %s: has the sound server ended?", self._noun)
         self._forget_exit()
 
-    def _terminate_when_told(self) -> None:
-        self._told_to_close.wait()
-        self._library.terminate()  # closes the stream, too
+    def _watch_until_told_to_close(self) -> None:
+        seen, overdue = 0, 0
+        while not self._told_to_close.wait(WATCH_EVERY):
+            overdue = overdue + 1 if self._calls == seen else 0
+            seen = self._calls
+            if overdue == GONE_AFTER:
+                gone = f"The {self._noun} has stopped: was it unplugged? Open it, or another one, again."
+                self._failed(AudioUnavailable(gone))
+        self._terminate()  # closes the stream, too
 
     def _open(self, device: Device, direction: Direction, wanted: int) -> Any:
         refusals: list[OSError] = []
@@ -145,6 +163,7 @@ class Stream:
         raise _not_opened(self._noun, device, wanted, refusals)
 
     def _called(self, block: bytes | None, samples: int, times: object, flags: int) -> tuple[bytes | None, int]:
+        self._calls += 1
         try:
             played = self._carry(mixed(block or b"", self._channels), samples, bool(flags & self._lost))
             return None if played is None else spread(played, self._channels), _CONTINUE

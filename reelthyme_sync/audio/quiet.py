@@ -42,24 +42,39 @@ def silence() -> None:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Let C write to stderr in vain. For PortAudio's own remarks on a refusal, which no handler gets. One at a time.
+    """Let C write to stderr in vain, until the last who wanted it so has left. For what no handler gets.
 
-    Python's ``sys.stderr`` is not touched, nor is file descriptor 2: other threads and new processes keep theirs.
+    Python's ``sys.stderr`` is not touched, nor is file descriptor 2: Python and new processes keep theirs.
     """
-    stderr = _c_stderr()
-    if stderr is None or (nowhere := _null_file()) is None:
+    _mute.enter()
+    try:
         yield
-        return
-    with _muting:
-        before = stderr.value
-        stderr.value = nowhere
-        try:
-            yield
-        finally:
-            stderr.value = before
+    finally:
+        _mute.leave()
 
 
-_muting: Final = threading.Lock()
+class _Mute:
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._wanted = 0
+        self._before: int | None = None
+
+    def enter(self) -> None:
+        with self._changing:
+            self._wanted += 1
+            stderr = _c_stderr()
+            if self._wanted == 1 and stderr is not None and (nowhere := _null_file()) is not None:
+                self._before, stderr.value = stderr.value, nowhere
+
+    def leave(self) -> None:
+        with self._changing:
+            self._wanted -= 1
+            stderr = _c_stderr()
+            if self._wanted == 0 and stderr is not None and self._before is not None:
+                self._before, stderr.value = None, self._before
+
+
+_mute: Final = _Mute()
 
 
 @cache

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from time import monotonic
 from types import TracebackType
 from typing import Final
 
+from ..errors import AudioUnavailable
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes
 from .buffers import Tap
 from .wav import GrowingWav, Path
@@ -17,12 +19,20 @@ RIGHT: Final = 1
 TOLERANCE_MS: Final = 100
 """What a device may be late without having lost anything."""
 
+_WINDOW: Final = 100
+"""Blocks. One may be late for many reasons; a side that was late with every one of these has lost that much."""
+
+_STEP_MS: Final = 5
+
+log = logging.getLogger("reelthyme_sync")
+
 
 class StereoRecording:
     """Give its ``tap(LEFT)`` and ``tap(RIGHT)`` to a microphone and a speaker.
 
     Devices tap every block, silence included, so both sides run by their sample clocks and stay in step. A side that
-    begins later, or stops, is filled up with silence. The file is valid after every write.
+    begins later, or stops, is filled up with silence. The file is valid after every write. One that can no longer be
+    written, because the disk is full, ends the recording and not the conversation: it is logged, and ``close`` raises.
 
     Args:
         path: the WAV file, overwritten.
@@ -42,6 +52,8 @@ class StereoRecording:
         self._pending = (bytearray(), bytearray())
         self._given = [0, 0]  # bytes of each side so far
         self._began: float | None = None
+        self._late: tuple[list[int], list[int]] = ([], [])  # bytes, of the last blocks of each side
+        self._failure: AudioUnavailable | None = None
 
     def __enter__(self) -> StereoRecording:
         return self
@@ -63,25 +75,55 @@ class StereoRecording:
         return lambda block: self._add(side, block, live)
 
     def close(self) -> None:
-        """Write what is left. Idempotent; what comes after is ignored."""
+        """Write what is left. Idempotent; what comes after is ignored.
+
+        Raises:
+            AudioUnavailable: not all of it could be written.
+        """
         with self._writing:
-            file, self._file = self._file, None
-            if file is None:
-                return
-            self._level(0)
-            self._write(file)
-            file.close()
+            if self._file is not None:
+                self._level(0)
+                self._end(self._file)
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def _add(self, side: int, block: bytes, live: bool) -> None:
         with self._writing:
             if self._file is None:
                 return
-            tolerance = self._tolerance if self._given[side] else 0
-            if (live or not self._given[side]) and (lost := self._missing(side, len(block))) > tolerance:
-                self._append(side, bytes(lost))
+            if live or not self._given[side]:
+                self._append(side, bytes(self._lost(side, len(block))))
             self._append(side, block)
             self._level(allowed=ms_to_bytes(1000, self._rate))
-            self._write(self._file)
+            try:
+                self._write(self._file)
+            except AudioUnavailable as error:
+                log.error("the recording ends: %s", error)  # noqa: TRY400 (it says all there is to say)
+                self._failure = error
+                self._end(self._file)
+
+    def _end(self, file: GrowingWav) -> None:
+        self._file = None
+        try:
+            if self._failure is None:
+                self._write(file)
+            file.close()
+        except AudioUnavailable as error:
+            self._failure = self._failure or error
+
+    def _lost(self, side: int, size: int) -> int:
+        """Bytes that the device has not given, before a block of ``size``."""
+        missing, late = self._missing(side, size), self._late[side]
+        if missing > (self._tolerance if self._given[side] else 0):
+            late.clear()
+            return missing
+        late.append(missing)
+        if len(late) < _WINDOW:
+            return 0
+        least = min(late)
+        late.clear()
+        return least if least > ms_to_bytes(_STEP_MS, self._rate) else 0
 
     def _append(self, side: int, block: bytes) -> None:
         self._given[side] += len(block)

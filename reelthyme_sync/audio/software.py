@@ -16,6 +16,9 @@ from .clock import BLOCK, SoftwareClock
 
 _CAPACITY: Final = 4 * BLOCK
 
+_UNBOUNDED: Final = 1 << 62
+"""The sound is in memory anyway, and the clock makes up for the time in which a process was stopped."""
+
 
 class SoftwareSpeaker:
     """Plays into nothing; give it a ``tap`` to see what a listener would hear.
@@ -69,7 +72,7 @@ class SoftwareMicrophone:
     sample_rate = SAMPLE_RATE
 
     def __init__(self, sound: bytes = b"", *, clock: SoftwareClock | None = None, tap: Tap | None = None) -> None:
-        self._buffer = InputBuffer(tap=tap)
+        self._buffer = InputBuffer(capacity=_UNBOUNDED, tap=tap)
         self._sound = bytearray(sound)
         self._changed = threading.Condition()
         self._clock = clock or SoftwareClock()

@@ -32,6 +32,9 @@ _AFTERMATH_MS: Final = 200
 _RATES: Final = range(1_000, 1_000_000)
 _WIDEST: Final = 4  # bytes
 
+_HEAD: Final = 44
+"""Bytes before the sound in a file of ours."""
+
 _PCM_TAG: Final = b"\x01\x00"
 _EXTENSIBLE: Final = b"\xfe\xff"
 _PCM_GUID: Final = bytes.fromhex("0100000000001000800000aa00389b71")
@@ -51,7 +54,7 @@ def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
         raise AudioUnavailable(f"There is no file {path}") from None
     except OSError as error:
         raise AudioUnavailable(f"{path} cannot be read: {error.strerror}") from error
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:
         raise AudioUnavailable(
             f"{path} is no WAV file with PCM samples ({error}); convert it: "
             f"ffmpeg -i INPUT -ac 1 -ar {rate} -c:a pcm_s16le OUTPUT.wav"
@@ -107,12 +110,14 @@ class GrowingWav:
         """
         if self._disk.closed:
             raise AudioUnavailable(f"Cannot write {self._path}: it is closed")
-        self._size += len(pcm)
         with self._explaining():
+            if pcm:
+                self._disk.seek(_HEAD + self._size)
+                self._disk.write(pcm)
+                self._disk.flush()  # before the head, which must not claim what a full disk has refused
+            self._size += len(pcm)
             self._disk.seek(0)
             self._disk.write(_head(self._size, self._channels, self._rate))
-            self._disk.seek(0, os.SEEK_END)
-            self._disk.write(pcm)
             self._disk.flush()
 
     def close(self) -> None:
