@@ -80,7 +80,12 @@ class Replies:
         reply = self._replies.get(delta.response_id)
         if reply is not None and reply.beside and delta.item_id not in self._placed:
             self._beside.add(delta.item_id)
-        return reply is None or not reply.silenced
+        return delta.item_id not in self._told and (reply is None or not reply.silenced)
+
+    def before(self, delta: ResponseOutputAudioDelta) -> list[AudioPart]:
+        """The parts of its response that it follows: a response says one thing after another."""
+        part = AudioPart(delta.item_id, delta.content_index)
+        return [key for key, (owner, _) in self._decoders.items() if owner == delta.response_id and key != part]
 
     def samples(self, delta: ResponseOutputAudioDelta, session_format: AudioFormat | None) -> bytes:
         """What of a part can be played now. A delta may end anywhere.
@@ -101,11 +106,12 @@ class Replies:
         _, decoder = self._decoders.pop(part, ("", None))
         return decoder.rest() if decoder else b""
 
-    def silence(self, cut: Iterable[Heard]) -> list[ClientEvent]:
+    def silence(self, cut: Iterable[Heard], unheard: Iterable[AudioPart]) -> list[ClientEvent]:
         """No more of what is under way is to be heard. Gives what the server has to know of what was cut."""
         for reply in self._replies.values():
             reply.silenced = True
-        return [event for heard in cut for event in self._told_of(heard)]
+        told = [event for heard in cut for event in self._told_of(heard)]
+        return told + [event for part in unheard for event in self._unheard(part.item_id)]
 
     def pass_over(self, delta: ResponseOutputAudioDelta) -> list[ClientEvent]:
         """One that nobody wants. Gives what the server has to know: its item is never heard, if no part of it was."""

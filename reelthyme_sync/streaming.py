@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final
 
 from .audio.devices import Speaker
+from .audio.in_order import InOrder
 from .audio.metering import Level
 from .audio.player import PlaybackStats, Player
 from .conversation import item_id
@@ -78,8 +79,9 @@ class AudioStream:
         self._stopped = False
         self._volume = 1.0
         self._replies = Replies()
+        self._order = InOrder()
         self._missed: list[ServerEvent] | None = None  # while there is no player to hear them
-        self._deciding = threading.Lock()  # of the three above; never held while sending
+        self._deciding = threading.Lock()  # of the four above; never held while sending
         self._on_call = _OnCall()
         self._player = self._playing_on(speaker)
         self._remove_route = session.intercept(self._route)
@@ -180,7 +182,7 @@ class AudioStream:
             self._stopped = True
             if not drain:
                 self._hush()
-            self._player.finish()
+            self._finish()
             self._player.join()
 
     def _hush(self) -> None:
@@ -201,7 +203,10 @@ class AudioStream:
         return player
 
     def _finish(self) -> None:
-        self._player.finish()
+        with self._deciding:
+            for step in self._order.rest():
+                self._pass(*step)
+            self._player.finish()
 
     def _lost(self, error: Exception) -> None:
         log.error("playback ended: %s", error)
@@ -246,33 +251,47 @@ class AudioStream:
             case ResponseOutputAudioTranscriptDelta():
                 self._player.transcribe(AudioPart(event.item_id, event.content_index), event.delta)
             case ResponseOutputAudioDone():
-                part = AudioPart(event.item_id, event.content_index)
-                self._player.feed(part, self._replies.rest(part))
-                self._player.complete(part)
+                self._complete(AudioPart(event.item_id, event.content_index))
             case ResponseCreated():
                 self._replies.begin(event.response)
             case ConversationItemAdded() | ConversationItemCreated():
                 self._replies.place(item_id(event.item))
             case ResponseDone():
                 for part in self._replies.end(event.response.id):
-                    self._player.complete(part)
+                    self._play(part, None)
         return []
 
     def _take(self, delta: ResponseOutputAudioDelta) -> list[ClientEvent]:
         if not self._replies.wants(delta):
             return self._replies.pass_over(delta)
+        for part in self._replies.before(delta):
+            self._complete(part)
         if not self._player.finished:
             try:
                 pcm = self._replies.samples(delta, output_format(self._session.configuration))
-                self._player.feed(AudioPart(delta.item_id, delta.content_index), pcm)
+                self._play(AudioPart(delta.item_id, delta.content_index), pcm)
             except ValueError:
                 log.warning("an audio delta of %s is no base64: dropped", delta.item_id)
         return []
 
+    def _complete(self, part: AudioPart) -> None:
+        self._play(part, self._replies.rest(part))
+        self._play(part, None)
+
+    def _play(self, part: AudioPart, pcm: bytes | None) -> None:
+        for step in self._order.push(part, pcm):
+            self._pass(*step)
+
+    def _pass(self, part: AudioPart, pcm: bytes | None) -> None:
+        if pcm is None:
+            self._player.complete(part)
+        else:
+            self._player.feed(part, pcm)
+
     def _cut(self) -> Heard | None:
         with self._deciding:  # a delta is played before this, or dropped
             cut = self._player.flush()
-            told = self._replies.silence(cut)
+            told = self._replies.silence(cut, self._order.drop())
         for event in told:
             self._send(event)
         return cut[0] if cut else None

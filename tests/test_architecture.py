@@ -36,6 +36,7 @@ LAYERS = [
         "audio.quiet",
         "audio.resampling",
         "audio.transcoding",
+        "audio.in_order",
         "audio.packing",
         "audio.gate",
         "audio.valve",
@@ -62,7 +63,7 @@ LAYERS = [
 """From the ground up. A module may import from its own row and from those above it in this list."""
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
-PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding"]
+PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding", "audio.in_order"]
 PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies"]
 PURE += ["audio.channel", "audio.gate", "audio.packing", "audio.valve"]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]

@@ -243,6 +243,38 @@ def test_an_answer_beside_another_does_not_end_it(transport, session, speaker):
         assert speaker.advance(20) == LOUD * 480
 
 
+def two_at_once(transport) -> None:
+    """Two answers that come in turns: 40 ms each."""
+    other = ResponseCreated(response=Response(id="resp_2", conversation_id="conv_1"))
+    transport.push(BEGUN, other)
+    for _ in range(2):
+        transport.push(spoken(LOUD * 480, "item_1", "resp_1"), spoken(b"\x22\x22" * 480, "item_2", "resp_2"))
+    for item, response in (("item_2", "resp_2"), ("item_1", "resp_1")):
+        transport.push(ResponseOutputAudioDone(item_id=item, response_id=response))
+
+
+def test_two_answers_at_once_are_heard_one_after_the_other(transport, session, speaker):
+    with stream(session, speaker=speaker):
+        two_at_once(transport)
+        heard = b""
+        for _ in range(8):
+            speaker.wait_waiting(10)
+            heard += speaker.advance(10)
+    assert heard == LOUD * 960 + b"\x22\x22" * 960
+
+
+def test_when_the_first_of_two_is_interrupted_the_second_is_not_heard(transport, session, speaker):
+    with stream(session, speaker=speaker) as events:
+        two_at_once(transport)
+        transport.push(WORD)
+        assert list(itertools.islice(events, 5))[-1] == WORD
+        speaker.wait_waiting(10)
+        speaker.advance(10)
+        events.flush()
+        assert speaker.advance(100) == silence(100)
+    assert sent_about_items(transport, session) == [("truncate", "item_1", 10), ("delete", "item_2", None)]
+
+
 def test_what_comes_while_the_speaker_is_changed_is_played_on_the_new_one(transport, session):
     class Slow(FakeSpeaker):
         """Takes long to be released: until the answer has come."""

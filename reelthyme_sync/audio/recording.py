@@ -23,6 +23,7 @@ _WINDOW: Final = 100
 """Blocks. One may be late for many reasons; a side that was late with every one of these has lost that much."""
 
 _STEP_MS: Final = 5
+"""Less than that is not filled up."""
 
 log = logging.getLogger("reelthyme_sync")
 
@@ -48,6 +49,7 @@ class StereoRecording:
         self._file: GrowingWav | None = GrowingWav(path, channels=2, rate=sample_rate)
         self._rate = sample_rate
         self._tolerance = ms_to_bytes(TOLERANCE_MS, sample_rate)
+        self._step = ms_to_bytes(_STEP_MS, sample_rate)
         self._writing = threading.Lock()  # the two devices call on threads of their own
         self._pending = (bytearray(), bytearray())
         self._given = [0, 0]  # bytes of each side so far
@@ -115,7 +117,7 @@ class StereoRecording:
     def _lost(self, side: int, size: int) -> int:
         """Bytes that the device has not given, before a block of ``size``."""
         missing, late = self._missing(side, size), self._late[side]
-        if missing > (self._tolerance if self._given[side] else 0):
+        if missing > (self._tolerance if self._given[side] else self._step):
             late.clear()
             return missing
         late.append(missing)
@@ -123,7 +125,7 @@ class StereoRecording:
             return 0
         least = min(late)
         late.clear()
-        return least if least > ms_to_bytes(_STEP_MS, self._rate) else 0
+        return least if least > self._step else 0
 
     def _append(self, side: int, block: bytes) -> None:
         self._given[side] += len(block)
