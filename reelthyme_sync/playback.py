@@ -82,8 +82,7 @@ class PlaybackLedger:
         """Note what is going to be played. False if its item was cut before: then it must not be."""
         if part.item_id in self._cut:
             return False
-        if part not in self._parts:
-            self._forget_words()
+        self._open(part)
         self._growing[part] = None
         self._parts[part].received += samples
         self._unheard.append((part, samples))
@@ -91,6 +90,7 @@ class PlaybackLedger:
 
     def transcribe(self, part: AudioPart, words: str) -> None:
         """Note some more of what is said in the part."""
+        self._open(part)
         self._parts[part].pieces.append(words)
 
     def complete(self, part: AudioPart | None = None) -> None:
@@ -132,11 +132,15 @@ class PlaybackLedger:
         """Milliseconds heard, of all parts together."""
         return self._ms(sum(part.heard for part in self._parts.values()))
 
-    def _forget_words(self) -> None:
-        """Of parts that were heard to their end: they would be told with a cut, and there will be none."""
-        open_parts = {part for part, _ in self._unheard} | self._growing.keys()
-        for part in self._parts.keys() - open_parts:
-            self._parts[part].pieces.clear()
+    def _open(self, part: AudioPart) -> None:
+        """Begin a part, and forget the words of those that were heard to their end: no cut will tell them."""
+        if part in self._parts:
+            return
+        still_open = {part for part, _ in self._unheard} | self._growing.keys()
+        for other, played in self._parts.items():
+            if played.received and other not in still_open:
+                played.pieces.clear()
+        self._parts[part] = _Played()
 
     def _heard_of(self, part: AudioPart) -> Heard:
         played = self._parts[part]

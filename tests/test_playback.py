@@ -104,6 +104,18 @@ def test_no_word_is_lost_and_more_sound_is_never_fewer_words(words, one, other):
     assert long.heard_text.startswith(short.heard_text)
 
 
+def test_words_that_no_cut_will_tell_are_not_kept():
+    ledger = PlaybackLedger(RATE)
+    for number in range(50):
+        part = AudioPart(f"item_{number}")
+        ledger.transcribe(part, "word")
+        ledger.receive(part, ms(20))
+        ledger.complete(part)
+        ledger.hear(ms(20 * (number + 1)))
+    kept = [part.item_id for part, played in ledger._parts.items() if played.pieces]
+    assert kept == ["item_49"]
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("receive"), st.integers(0, 4), st.integers(0, 5_000)),
