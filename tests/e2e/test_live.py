@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,8 +43,19 @@ def environment(another_sound_card) -> dict[str, str]:
     return changed
 
 
-def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, environment):
-    output = tmp_path / "conversation.wav"
+WITHIN = 60.0
+"""Seconds for one conversation, which takes 13. One that was misheard goes on for ever: it is ended."""
+
+ATTEMPTS = 3
+"""A machine that is busy loses blocks of what is said, and then something else is heard."""
+
+
+class Misheard(Exception):
+    """The conversation went another way."""
+
+
+def converse(environment: dict[str, str], output: Path) -> list[tuple[str, str, str]]:
+    """Ask, interrupt the answer with another question, and end it with Ctrl-C; gives the transcript."""
     lines: list[tuple[str, str, str]] = []
 
     def ask(number: int) -> None:
@@ -53,6 +65,8 @@ def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, enviro
     with subprocess.Popen(
         reelthyme("demo", "--output", str(output)), stdout=subprocess.PIPE, text=True, env=environment
     ) as talk:
+        deadline = threading.Timer(WITHIN, talk.kill)
+        deadline.start()
 
         def read_until(is_it: Callable[[tuple[str, str, str]], bool]) -> None:
             for line in talk.stdout:
@@ -60,16 +74,36 @@ def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, enviro
                     lines.append(match.groups())
                     if is_it(lines[-1]):
                         return
-            pytest.fail(f"the conversation ended: {lines}")
+            raise Misheard(lines)
 
-        assert any(line.startswith("Speak") for line in iter(talk.stdout.readline, ""))
-        ask(2)
-        read_until(lambda line: line[1] == "assistant")
-        ask(3)  # in the middle of the forecast
-        read_until(lambda line: line[1] == "assistant" and "42" in line[2])
-        talk.send_signal(signal.SIGINT)
-        talk.stdout.read()
-        assert talk.wait(timeout=5) == 0
+        try:
+            assert any(line.startswith("Speak") for line in iter(talk.stdout.readline, ""))
+            ask(2)
+            read_until(lambda line: line[1] == "assistant")
+            ask(3)  # in the middle of the forecast
+            read_until(lambda line: line[1] == "assistant" and "42" in line[2])
+            talk.send_signal(signal.SIGINT)
+            talk.stdout.read()
+            assert talk.wait(timeout=5) == 0
+        finally:
+            deadline.cancel()
+            deadline.join()
+            if talk.returncode is None:
+                talk.kill()
+    return lines
+
+
+def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, environment):
+    output = tmp_path / "conversation.wav"
+    misheard = []
+    for _ in range(ATTEMPTS):
+        try:
+            lines = converse(environment, output)
+            break
+        except Misheard as error:
+            misheard.append(error)
+    else:
+        pytest.fail(f"misheard every time: {misheard}")
 
     said = [who for _, who, _ in lines]
     assert said == ["you", "tool", "assistant", "cut", "you", "assistant"]
