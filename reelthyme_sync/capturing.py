@@ -11,14 +11,14 @@ from typing import Final
 import attrs
 
 from .audio.channel import Channel, Filter
-from .audio.devices import Microphone
+from .audio.devices import Microphone, at_our_rate
 from .audio.metering import Level
 from .audio.packing import Packer
 from .audio.recorder import Recorder
 from .errors import AudioUnavailable, ConnectionClosed
 from .events import AudioFormat, DeviceLost, InputAudioBufferAppend
 from .formats import input_format
-from .pcm import SAMPLE_RATE, encode_base64
+from .pcm import encode_base64
 from .session import Session
 
 log = logging.getLogger("reelthyme_sync")
@@ -213,21 +213,6 @@ class Capture:
             except TimeoutError:
                 slow = f"The network is slower than the microphone: nothing could be sent for {SEND_WITHIN:g} s"
                 raise TimeoutError(slow) from None
-
-
-def at_our_rate(microphone: Microphone) -> Microphone:
-    """The microphone.
-
-    Raises:
-        ValueError: it has another rate than the library's; it has been closed.
-    """
-    if microphone.sample_rate != SAMPLE_RATE:
-        microphone.close()
-        raise ValueError(
-            f"The service speaks {SAMPLE_RATE} Hz, and this microphone {microphone.sample_rate} Hz: "
-            "open it with that rate"
-        )
-    return microphone
 
 
 def default_microphone() -> Microphone:

@@ -6,7 +6,7 @@ The service speaks 24 kHz; every function that depends on the rate takes it, wit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pybase64
 
@@ -71,6 +71,11 @@ def decode_samples(text: str) -> NDArray[np.int16]:
     import numpy as np
 
     return np.frombuffer(bytearray(decode_base64(text)), dtype="<i2")
+
+
+def to_pcm16(samples: NDArray[Any]) -> bytes:
+    """Numbers in steps of 16 bits as samples: rounded, and clipped where they do not fit."""
+    return bytes(samples.round().clip(-32_768, 32_767).astype("<i2").tobytes())
 
 
 class Chunker:

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Final, Protocol
 
 from .audio.channel import Channel
-from .audio.devices import Microphone
+from .audio.devices import Microphone, at_our_rate
 from .audio.packing import Packer
 from .audio.valve import Valve
-from .capturing import DEFAULT_INTERVAL_MS, Capture, at_our_rate, default_microphone
+from .capturing import DEFAULT_INTERVAL_MS, Capture, default_microphone
 from .errors import ConnectionClosed
 from .events import (
     AudioConfig,

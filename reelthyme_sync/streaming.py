@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from .audio.devices import Speaker
+from .audio.devices import Speaker, at_our_rate
 from .audio.in_order import InOrder
 from .audio.metering import Level
 from .audio.player import PlaybackStats, Player
@@ -37,7 +37,6 @@ from .events import (
     ServerEvent,
 )
 from .formats import output_format
-from .pcm import SAMPLE_RATE
 from .playback import AudioPart, Heard
 from .replies import Replies
 from .session import Session
@@ -61,7 +60,7 @@ def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool =
         ValueError: the speaker has another rate than 24 kHz.
     """
     session.home.check()
-    return AudioStream(session, _checked(speaker or _default_speaker()), barge_in=barge_in)
+    return AudioStream(session, at_our_rate(speaker or _default_speaker()), barge_in=barge_in)
 
 
 class AudioStream:
@@ -162,7 +161,7 @@ class AudioStream:
             try:
                 self._hush()
                 self._player.join()  # first: many a device can be opened only once
-                self._player = self._playing_on(_checked(speaker or _default_speaker()))
+                self._player = self._playing_on(at_our_rate(speaker or _default_speaker()))
             finally:
                 self._catch_up()
 
@@ -332,16 +331,6 @@ class _OnCall:
             if answering:
                 yield ResponseCancel()
             yield OutputAudioBufferClear()
-
-
-def _checked(speaker: Speaker) -> Speaker:
-    if speaker.sample_rate != SAMPLE_RATE:
-        speaker.close()
-        raise ValueError(
-            f"A speaker has to take {SAMPLE_RATE} samples a second, and this one takes {speaker.sample_rate}: "
-            "resample inside it, with audio.resampling.Resampler"
-        )
-    return speaker
 
 
 def _default_speaker() -> Speaker:

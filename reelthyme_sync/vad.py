@@ -14,7 +14,6 @@ import attrs
 from . import pcm
 
 FRAME_MS: Final = 20
-_FRAME_BYTES: Final = pcm.ms_to_bytes(FRAME_MS)
 _START_WINDOW: Final = 8
 _START_VOICED: Final = 6
 """Speech begins with 6 voiced frames of 8 (120 ms): a click or a door stays below it, the shortest word does not."""
@@ -172,4 +171,4 @@ class _Decimator:
         samples = np.concatenate([self._history, np.frombuffer(frame, np.int16)])
         self._history = samples[len(samples) - self._TAPS + 1 :]
         low = np.convolve(samples, self._taps, "valid")[:: self._STEP]
-        return np.clip(np.rint(low), -32_768, 32_767).astype(np.int16).tobytes()
+        return pcm.to_pcm16(low)

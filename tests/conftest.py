@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from reelthyme_sync import Session
+from reelthyme_sync.testing import ScriptedTransport
+
 pytest_plugins = ["leaks", "pytester"]
 
 THREADS_END_WITHIN = 5.0
@@ -25,6 +28,17 @@ def no_thread_is_left_behind() -> Iterator[None]:
         thread.join(max(0.0, deadline - time.monotonic()))
     left = sorted(thread.name for thread in _ours() - before)
     assert not left, f"left behind: {', '.join(left)}"
+
+
+@pytest.fixture
+def transport() -> ScriptedTransport:
+    return ScriptedTransport()
+
+
+@pytest.fixture
+def session(transport: ScriptedTransport) -> Iterator[Session]:
+    with Session(transport) as session:
+        yield session
 
 
 def _ours() -> set[threading.Thread]:

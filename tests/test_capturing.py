@@ -23,17 +23,6 @@ WORD = ResponseOutputAudioTranscriptDelta(item_id="item_1", delta="word")
 
 
 @pytest.fixture
-def transport():
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def session(transport):
-    with Session(transport) as session:
-        yield session
-
-
-@pytest.fixture
 def microphone():
     return FakeMicrophone()
 

@@ -57,17 +57,6 @@ class Microphone(FakeMicrophone):
 
 
 @pytest.fixture
-def transport():
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def session(transport):
-    with Session(transport) as session:
-        yield session
-
-
-@pytest.fixture
 def microphone():
     return Microphone()
 

@@ -16,17 +16,6 @@ from reelthyme_sync.events import (
 from reelthyme_sync.testing import PATIENCE, ScriptedTransport
 
 
-@pytest.fixture
-def transport():
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def session(transport):
-    with Session(transport) as session:
-        yield session
-
-
 def delta(text: str) -> ResponseOutputTextDelta:
     return ResponseOutputTextDelta(delta=text)
 

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from reelthyme_sync import AudioUnavailable, ConnectionLost, Session, g711, stream
+from reelthyme_sync import AudioUnavailable, ConnectionLost, g711, stream
 from reelthyme_sync.events import (
     AssistantMessage,
     AudioConfig,
@@ -29,20 +29,9 @@ from reelthyme_sync.events import (
     SessionUpdated,
 )
 from reelthyme_sync.pcm import encode_base64, ms_to_bytes, silence
-from reelthyme_sync.testing import PATIENCE, FakeSpeaker, ScriptedTransport
+from reelthyme_sync.testing import PATIENCE, FakeSpeaker
 
 LOUD = b"\x11\x11"
-
-
-@pytest.fixture
-def transport():
-    return ScriptedTransport()
-
-
-@pytest.fixture
-def session(transport):
-    with Session(transport) as session:
-        yield session
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ speaker, the capture thread the microphone. The methods that other threads may c
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from ..pcm import SAMPLE_RATE
 
 
 class Speaker(Protocol):
@@ -80,3 +82,21 @@ class Microphone(Protocol):
 
     def close(self) -> None:
         """Release the device. Idempotent."""
+
+
+Device = TypeVar("Device", Speaker, Microphone)
+
+
+def at_our_rate(device: Device) -> Device:
+    """The device, for a session.
+
+    Raises:
+        ValueError: it has another rate than the library's; it has been closed.
+    """
+    if device.sample_rate != SAMPLE_RATE:
+        device.close()
+        raise ValueError(
+            f"The service speaks {SAMPLE_RATE} Hz, and this device takes {device.sample_rate}: open it with that rate, "
+            "or resample inside it with audio.resampling.Resampler"
+        )
+    return device

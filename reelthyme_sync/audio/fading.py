@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..pcm import BYTES_PER_SAMPLE, ms_to_samples
+from ..pcm import BYTES_PER_SAMPLE, ms_to_samples, to_pcm16
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,4 +73,4 @@ class FadeOut:
         mixed = np.frombuffer(block, "<i2").astype(np.int32)
         now, self._dying = self._dying[: mixed.size], self._dying[mixed.size :]
         mixed[: now.size] += now
-        return mixed.clip(-32768, 32767).astype("<i2").tobytes()
+        return to_pcm16(mixed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..pcm import to_pcm16
+
 
 def amplify(pcm: bytes, before: float, after: float) -> bytes:
     """PCM16, its samples multiplied. What does not fit into 16 bits is clipped.
@@ -16,5 +18,4 @@ def amplify(pcm: bytes, before: float, after: float) -> bytes:
     import numpy as np
 
     samples = np.frombuffer(pcm, "<i2")
-    louder = samples * np.linspace(before, after, samples.size)
-    return louder.round().clip(-32768, 32767).astype("<i2").tobytes()
+    return to_pcm16(samples * np.linspace(before, after, samples.size))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..pcm import to_pcm16
+
 
 def mixed(pcm: bytes, channels: int) -> bytes:
     """All channels as one: their average."""
@@ -9,8 +11,7 @@ def mixed(pcm: bytes, channels: int) -> bytes:
         return pcm
     import numpy as np
 
-    average = np.frombuffer(pcm, "<i2").reshape(-1, channels).mean(axis=1)
-    return bytes(average.round().astype("<i2").tobytes())
+    return to_pcm16(np.frombuffer(pcm, "<i2").reshape(-1, channels).mean(axis=1))
 
 
 def spread(pcm: bytes, channels: int) -> bytes:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import AudioUnavailable
-from ..pcm import BYTES_PER_SAMPLE
+from ..pcm import BYTES_PER_SAMPLE, to_pcm16
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 _QUALITY: Final = "HQ"
 """130 dB and more. A lower one does not answer sooner: MQ, too, works on pieces of some 35 ms."""
@@ -69,17 +68,13 @@ class Resampler:
 
         # In floats: among int16 soxr adds noise at random, which costs 44 dB at -20 dB, and makes silence hiss.
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        return _to_pcm16(self._soxr.resample_chunk(samples, last=last))
+        return to_pcm16(self._soxr.resample_chunk(samples, last=last))
 
 
 def resample(pcm: bytes, source: int, target: int) -> bytes:
     """A whole sound at another rate, as long in seconds as before. Raises as ``Resampler`` does."""
     resampler = Resampler(source, target)
     return resampler.push(pcm) + resampler.rest()
-
-
-def _to_pcm16(samples: NDArray[np.float32]) -> bytes:
-    return samples.round().clip(-32_768, 32_767).astype("<i2").tobytes()
 
 
 def _open(source: int, target: int) -> Any:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..errors import AudioUnavailable
-from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_samples
+from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_samples, to_pcm16
 from .resampling import resample
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read_wav(path: Path, rate: int = SAMPLE_RATE) -> bytes:
         raise AudioUnavailable(f"{path} says that it has {file_rate} samples per second, of {8 * width} bits each")
     data = data[: len(data) - len(data) % (channels * width)]  # a file that was cut off
     if (channels, width) != (1, BYTES_PER_SAMPLE):
-        data = _to_pcm16(_samples(data, width).reshape(-1, channels).mean(axis=1))
+        data = to_pcm16(_samples(data, width).reshape(-1, channels).mean(axis=1) * 32_768)
     return resample(data, file_rate, rate)
 
 
@@ -150,10 +150,6 @@ def _samples(data: bytes, width: int) -> NDArray[np.float64]:
     padded = np.zeros((len(data) // width, 4), np.uint8)
     padded[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
     return padded.view("<i4")[:, 0] / 2.0**31
-
-
-def _to_pcm16(samples: NDArray[np.float64]) -> bytes:
-    return (samples * 32768).round().clip(-32768, 32767).astype("<i2").tobytes()
 
 
 def without_silent_end(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
