@@ -80,6 +80,38 @@ def test_what_a_sound_card_lost_is_filled_up_so_that_the_sides_stay_in_step(tmp_
     assert right_side.count(b"\0") == pytest.approx(end, abs=len(sound(SOFT, 20)))
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_a_long_pause_of_a_side_is_filled_up_once(tmp_path, monkeypatch, live):
+    now = 0.0
+    monkeypatch.setattr(recording_module, "monotonic", lambda: now)
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        left, right = recording.tap(LEFT, live=live), recording.tap(RIGHT, live=True)
+        for tick in range(1000):
+            now = tick / 100
+            left(sound(LOUD, 10))
+            if not 100 <= tick < 600:  # a speaker that was unplugged for five seconds
+                right(sound(SOFT, 10))
+    left_side, right_side = read(tmp_path / "a.wav")
+    assert left_side == sound(LOUD, 10_000)
+    assert len(right_side.rstrip(b"\0")) == pytest.approx(len(left_side), abs=len(sound(SOFT, 20)))
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_side_that_begins_seconds_later_is_filled_up_once(tmp_path, monkeypatch, live):
+    now = 0.0
+    monkeypatch.setattr(recording_module, "monotonic", lambda: now)
+    with StereoRecording(tmp_path / "a.wav") as recording:
+        left, right = recording.tap(LEFT, live=live), recording.tap(RIGHT, live=live)
+        for tick in range(600):
+            now = tick / 100
+            left(sound(LOUD, 10))
+            if tick >= 500:
+                right(sound(SOFT, 10))
+    left_side, right_side = read(tmp_path / "a.wav")
+    assert left_side == sound(LOUD, 6000)
+    assert right_side.index(SOFT) == pytest.approx(ms_to_bytes(5000), abs=len(sound(SOFT, 20)))
+
+
 @pytest.mark.parametrize("later_ms", [0, 40, 90, 400])
 def test_a_side_that_begins_later_is_later_in_the_file(tmp_path, monkeypatch, later_ms):
     now = [100.0]

@@ -52,7 +52,8 @@ class StereoRecording:
         self._step = ms_to_bytes(_STEP_MS, sample_rate)
         self._writing = threading.Lock()  # the two devices call on threads of their own
         self._pending = (bytearray(), bytearray())
-        self._given = [0, 0]  # bytes of each side so far
+        self._begun = [False, False]
+        self._given = [0, 0]  # bytes of each side so far, with what was filled up
         self._began: float | None = None
         self._late: tuple[list[int], list[int]] = ([], [])  # bytes, of the last blocks of each side
         self._failure: AudioUnavailable | None = None
@@ -94,8 +95,9 @@ class StereoRecording:
         with self._writing:
             if self._file is None:
                 return
-            if live or not self._given[side]:
+            if live or not self._begun[side]:
                 self._append(side, bytes(self._lost(side, len(block))))
+            self._begun[side] = True
             self._append(side, block)
             self._level(allowed=ms_to_bytes(1000, self._rate))
             try:
@@ -117,7 +119,7 @@ class StereoRecording:
     def _lost(self, side: int, size: int) -> int:
         """Bytes that the device has not given, before a block of ``size``."""
         missing, late = self._missing(side, size), self._late[side]
-        if missing > (self._tolerance if self._given[side] else self._step):
+        if missing > (self._tolerance if self._begun[side] else self._step):
             late.clear()
             return missing
         late.append(missing)
@@ -140,10 +142,9 @@ class StereoRecording:
 
     def _level(self, allowed: int) -> None:
         """Fill up the side that lags by more than ``allowed`` bytes."""
-        left, right = self._pending
-        for behind, ahead in ((left, right), (right, left)):
-            if len(ahead) - len(behind) > allowed:
-                behind.extend(bytes(len(ahead) - len(behind) - allowed))
+        lead = len(self._pending[LEFT]) - len(self._pending[RIGHT])
+        if abs(lead) > allowed:
+            self._append(RIGHT if lead > 0 else LEFT, bytes(abs(lead) - allowed))
 
     def _write(self, file: GrowingWav) -> None:
         import numpy as np
