@@ -10,6 +10,7 @@ from .connecting import connect
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import (
     AudioUnavailable,
+    BadArguments,
     ConcurrentReceive,
     ConnectFailed,
     ConnectionClosed,
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "AudioStream",
     "AudioUnavailable",
+    "BadArguments",
     "Capture",
     "ConcurrentReceive",
     "ConnectFailed",

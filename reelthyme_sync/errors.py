@@ -3,6 +3,7 @@
     RealtimeError
     ├── MissingApiKey          yours: no key given, none in the environment
     ├── InvalidEvent           yours: an outgoing event that cannot be sent as it is (.problems)
+    ├── BadArguments           the model's: a tool called with arguments that do not fit; the text is for the model
     ├── ConcurrentReceive      yours: two threads read one session
     ├── ForkedSession          yours: a session used in a process that was forked from its own
     ├── InvalidSignature       theirs: a webhook that the service did not sign
@@ -41,6 +42,10 @@ class InvalidEvent(RealtimeError, ValueError):
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  ".join([message, *self.problems]))
+
+
+class BadArguments(RealtimeError, ValueError):
+    """The model called a tool with arguments that do not fit. The text is for the model, which can then do better."""
 
 
 class ConcurrentReceive(RealtimeError):

@@ -3,7 +3,6 @@
 python samples/tools.py "What is the weather in Paris?"
 """
 
-import json
 import sys
 
 from reelthyme_sync import connect
@@ -11,7 +10,6 @@ from reelthyme_sync.events import (
     ConversationItemCreate,
     FunctionCall,
     FunctionCallOutput,
-    FunctionTool,
     InputText,
     RealtimeSession,
     ResponseCreate,
@@ -21,21 +19,18 @@ from reelthyme_sync.events import (
     UserMessage,
 )
 from reelthyme_sync.fallback import openai_or_local
-
-WEATHER = FunctionTool(
-    name="get_weather",
-    description="Get the weather forecast of a city.",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-)
+from reelthyme_sync.tools import Tool, error_output
 
 
 def get_weather(city: str) -> dict[str, str]:
+    """Get the weather forecast of a city."""
     return {"city": city, "forecast": "sunny, 20 degrees"}
 
 
 def main(question: str = "What is the weather in Paris?") -> None:
+    weather = Tool.of(get_weather)
     with openai_or_local() as endpoint, connect(endpoint=endpoint) as session:
-        session.send(SessionUpdate(session=RealtimeSession(output_modalities=["text"], tools=[WEATHER])))
+        session.send(SessionUpdate(session=RealtimeSession(output_modalities=["text"], tools=[weather.declaration])))
         session.send(ConversationItemCreate(item=UserMessage(content=[InputText(text=question)])))
         session.send(ResponseCreate())
         for event in session.events():
@@ -48,10 +43,12 @@ def main(question: str = "What is the weather in Paris?") -> None:
                         return
                     for call in calls:
                         print("tool:     ", call.name, call.arguments)
-                        output = json.dumps(get_weather(**json.loads(call.arguments)))
-                        session.send(
-                            ConversationItemCreate(item=FunctionCallOutput(call_id=call.call_id, output=output))
-                        )
+                        try:
+                            output = weather.call(call.arguments)
+                        except Exception as error:
+                            output = error_output(error)  # the assistant can say so, or try again
+                        item = FunctionCallOutput(call_id=call.call_id, output=output)
+                        session.send(ConversationItemCreate(item=item))
                     session.send(ResponseCreate())
 
 

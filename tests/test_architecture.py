@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect"],
     ["_credentials", "events", "beta"],
-    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor"],
+    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor", "tools"],
     ["conversation"],
     ["resume"],
     [
@@ -64,7 +64,7 @@ LAYERS = [
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
 PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding", "audio.in_order"]
-PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies"]
+PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "tools"]
 PURE += ["audio.channel", "audio.gate", "audio.packing", "audio.valve"]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [
@@ -98,13 +98,16 @@ HOMES = {
     "pocketsphinx": "local_server.ears",
     "espeakng_loader": "local_server.voice",
     "webrtcvad": "vad",
+    "msgspec": "tools",
+    "docstring_parser": "tools",
     "rich": "cli",
     "pytest": "pytest_plugin",
     "cattrs": "codec",
 }
 """Packages that one place alone may name; extras among them are imported when they are called."""
 
-EXTRAS = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "numpy"}
+EXTRAS = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "numpy", "msgspec"}
+EXTRAS |= {"docstring_parser"}
 
 
 def name_of(path: Path) -> str:

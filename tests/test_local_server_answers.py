@@ -93,6 +93,11 @@ def test_a_tool_is_called_when_it_fits(text, call):
     assert (answer if isinstance(answer, Call) else None) == call
 
 
+def test_an_argument_that_may_be_null_is_of_its_other_kind():
+    maybe = tool("forecast", "", ["days"], days={"anyOf": [{"type": "null"}, {"type": "integer"}]})
+    assert ANSWERS.answer(Question("the forecast for 3 days in Paris", tools=[maybe])) == Call("forecast", {"days": 3})
+
+
 def test_a_tool_that_must_be_called_gets_all_that_it_requires():
     assert ANSWERS.answer(Question("hi", tools=[LIGHT], must_call=True)) == Call(
         "set_light", {"room": "kitchen", "on": True}

@@ -50,7 +50,7 @@ def arguments_for(tool: FunctionTool, text: str) -> dict[str, Any]:
     required = schema.get("required", [])
     found = {}
     numbers = re.findall(r"\d+(?:\.\d+)?", with_digits(text))
-    for name, shape in schema.get("properties", {}).items():
+    for name, shape in _shapes(tool).items():
         value = _value(name, shape, text, numbers)
         if value is None and name in required:
             value = _neutral(shape, text)
@@ -60,13 +60,23 @@ def arguments_for(tool: FunctionTool, text: str) -> dict[str, Any]:
 
 
 def _score(words: set[str], tool: FunctionTool) -> int:
-    properties = (tool.parameters or {}).get("properties", {})
-    described = _stems(tool.description or "") | _stems(" ".join(properties))
-    for shape in properties.values():
+    shapes = _shapes(tool)
+    described = _stems(tool.description or "") | _stems(" ".join(shapes))
+    for shape in shapes.values():
         described |= _stems(" ".join(str(value) for value in shape.get("enum", ())))
         described |= _stems(shape.get("description", ""))
     named = _stems(tool.name or "")
     return _NAME_WEIGHT * len(words & named) + len(words & (described - named))
+
+
+def _shapes(tool: FunctionTool) -> dict[str, dict[str, Any]]:
+    """What each argument has to be; of several kinds the first that is something: ``int | None`` is a number."""
+    return {name: _one_of(shape) for name, shape in (tool.parameters or {}).get("properties", {}).items()}
+
+
+def _one_of(shape: dict[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in shape.get("anyOf", ()) if kind.get("type") != "null"]
+    return {**kinds[0], **shape} if kinds else shape
 
 
 def _stems(text: str) -> set[str]:

@@ -1,0 +1,28 @@
+"""What the model is given back: the result of a function, or what went wrong, as text."""
+
+from __future__ import annotations
+
+
+def output_text(result: object) -> str:
+    """A string as it is, anything else as JSON.
+
+    Raises:
+        TypeError, ValueError, RecursionError: it cannot be made JSON, or the text cannot be encoded.
+    """
+    import msgspec
+
+    if isinstance(result, str):
+        return result.encode().decode()  # plain, also if it was a subclass; a lone surrogate fails here, not in a send
+    return msgspec.json.encode(result).decode()
+
+
+def error_output(error: BaseException) -> str:
+    """What the model is told of an exception: ``{"error": "ValueError: no such city"}``. Never a traceback.
+
+    The message is passed on word for word: keep out of it what the user must not hear.
+    """
+    import msgspec
+
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # Names of files may hold lone surrogates, and this must not fail.
+    return msgspec.json.encode({"error": text.encode(errors="backslashreplace").decode()}).decode()

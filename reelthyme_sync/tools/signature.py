@@ -1,0 +1,98 @@
+"""What a function takes: its parameters with their annotations resolved, or why a model could not call it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, Final, get_type_hints
+
+import attrs
+
+_REFUSED: Final[Mapping[Any, str]] = {
+    inspect.Parameter.POSITIONAL_ONLY: "is positional-only, and a model names its arguments: remove the slash",
+    inspect.Parameter.VAR_POSITIONAL: "stands for any number of arguments: take one list instead",
+    inspect.Parameter.VAR_KEYWORD: "stands for arguments of any name: take one dictionary instead",
+}
+_ASYNCHRONOUS: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter: its annotation resolved, ``Any`` where there is none."""
+
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is inspect.Parameter.empty
+
+
+@attrs.frozen
+class Signature:
+    """What is known of a function: its own name and docstring, and what a call gives it."""
+
+    name: str
+    docstring: str | None
+    parameters: tuple[Parameter, ...]
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Signature:
+        """Look at a function, a bound method, a partial, or an object with ``__call__``.
+
+        Raises:
+            TypeError: a model could not call it.
+        """
+        bare, filled_in = _without_partials(function)
+        name = getattr(bare, "__name__", type(bare).__name__)
+        if inspect.isclass(bare) or not callable(bare):
+            raise TypeError(f"{name} cannot be a tool: it is not a function")
+        routine = bare if inspect.isroutine(bare) else bare.__call__
+        if any(is_so(routine) for is_so in _ASYNCHRONOUS):
+            raise TypeError(f"{name} cannot be a tool: it is asynchronous; give a function that waits for it")
+        if inspect.isgeneratorfunction(routine):
+            raise TypeError(f"{name} cannot be a tool: it is a generator; return a list")
+        try:
+            taken = inspect.signature(function).parameters
+        except ValueError as error:  # some builtins
+            raise TypeError(f"{name} cannot be a tool: {error}; give a function that calls it") from error
+        open_ones = [parameter for parameter in taken.values() if parameter.name not in filled_in]
+        known = getattr(inspect.unwrap(routine), "__globals__", {})
+        docstring = inspect.getdoc(routine if routine.__doc__ else bare)  # an object may have its class's
+        return cls(name, docstring, tuple(_parameters(name, open_ones, known)))
+
+
+def _without_partials(function: Any) -> tuple[Any, set[str]]:
+    """What is called in the end, and the names that have been filled in on the way there."""
+    filled_in: set[str] = set()
+    while isinstance(function, functools.partial):
+        filled_in |= function.keywords.keys()
+        function = function.func
+    return function, filled_in
+
+
+def _parameters(function: str, taken: list[inspect.Parameter], known: Mapping[str, Any]) -> Iterator[Parameter]:
+    for parameter in taken:
+        if refused := _REFUSED.get(parameter.kind):
+            raise TypeError(f"{function} cannot be a tool: {parameter.name} {refused}")
+        if parameter is taken[0] and parameter.name in ("self", "cls") and parameter.annotation is parameter.empty:
+            raise TypeError(f"{function} cannot be a tool: it is not bound; give the method of an object")
+        yield Parameter(parameter.name, _resolved(function, parameter, known), parameter.default)
+
+
+def _resolved(function: str, parameter: inspect.Parameter, known: Mapping[str, Any]) -> Any:
+    """The annotation of one parameter: the others, and that of the result, may be names for the type checker alone."""
+    if parameter.annotation is parameter.empty:
+        return Any
+    alone = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    try:
+        return get_type_hints(alone, dict(known), include_extras=True)[parameter.name]
+    except Exception as error:  # a string that is evaluated can raise anything
+        raise TypeError(
+            f"{function} cannot be a tool: the annotation of {parameter.name} cannot be resolved ({error}); "
+            "define or import what it names at the top of the module"
+        ) from error
