@@ -1,9 +1,11 @@
 """Voice conversations over OpenAI's Realtime API, synchronous: no asyncio, plain threads and queues.
 
-with connect() as session, stream(session) as events, capture_audio(session):
-for event in events:
-print(event.type)
+with connect() as session, stream(session) as events, capture_audio(session, echo="auto"):
+    for event in events:
+        print(event.type)
 """
+
+from typing import TYPE_CHECKING, Any
 
 from .capturing import Capture, capture_audio
 from .connecting import connect
@@ -29,6 +31,9 @@ from .session import Session
 from .streaming import AudioStream, stream
 from .version import __version__
 
+if TYPE_CHECKING:
+    from .echo import EchoCanceller
+
 __all__ = [
     "DEFAULT_MODEL",
     "AudioStream",
@@ -39,6 +44,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectionClosed",
     "ConnectionLost",
+    "EchoCanceller",
     "Endpoint",
     "ForkedSession",
     "Heard",
@@ -55,3 +61,15 @@ __all__ = [
     "connect",
     "stream",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EchoCanceller":  # for those who want it
+        from .echo import EchoCanceller
+
+        return EchoCanceller
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
@@ -19,7 +19,11 @@ from .errors import AudioUnavailable, ConnectionClosed
 from .events import AudioFormat, DeviceLost, InputAudioBufferAppend
 from .formats import input_format
 from .pcm import encode_base64
+from .room import room_of
 from .session import Session
+
+if TYPE_CHECKING:
+    from .echo import EchoControl, EchoStats
 
 log = logging.getLogger("reelthyme_sync")
 
@@ -29,12 +33,18 @@ SEND_WITHIN: Final = 5.0
 """Seconds that a chunk may wait for room when the session has a ``max_queue``: a network that is slower is too slow."""
 
 
+Echo: TypeAlias = "EchoControl | Literal['auto', 'gate']"
+"""What keeps the speaker out of the microphone: an ``EchoCanceller``; ``"gate"``, which lets nobody interrupt; or
+``"auto"``: the first where pywebrtc-audio is installed, else the second."""
+
+
 def capture_audio(
     session: Session,
     *,
     interval_ms: float = DEFAULT_INTERVAL_MS,
     microphone: Microphone | None = None,
     gate: Filter | None = None,
+    echo: Echo | None = None,
 ) -> Capture:
     """Send what the microphone hears, as ``input_audio_buffer.append`` events, until stopped.
 
@@ -46,14 +56,19 @@ def capture_audio(
         interval_ms: how much sound goes into one event, counted in samples.
         microphone: where from; by default the system's default device. The capture owns and closes it.
         gate: lets only speech pass: ``Gate()``.
+        echo: for open speakers: takes what ``stream`` plays out of what is sent. With an ``EchoCanceller`` the user can
+            still interrupt. Microphone and speaker then become one stream of the sound card, whichever was opened
+            first; devices that cannot be one are cancelled by what was written to the speaker.
 
     Raises:
         AudioUnavailable: there is no microphone to be had.
-        ValueError: the microphone has another rate than 24 kHz, or the interval is not above zero.
+        ValueError: the microphone has another rate than 24 kHz, the interval is not above zero, or there is no such
+            ``echo``.
     """
     session.home.check()
     channel = Channel(Packer(interval_ms), gate)
-    return Capture(session, at_our_rate(microphone or default_microphone()), channel)
+    control = echo_control(echo)
+    return Capture(session, at_our_rate(microphone or default_microphone()), channel, echo=control)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,10 +78,12 @@ class CaptureStats:
     Attributes:
         sent_ms: milliseconds of sound that have been sent, silence included.
         overflows: how often the microphone has lost sound because this process was late to take it.
+        echo: how well the echo is taken out; None without ``echo``.
     """
 
     sent_ms: int
     overflows: int
+    echo: EchoStats | None
 
 
 class Capture:
@@ -74,7 +91,7 @@ class Capture:
 
     A microphone that is lost is told of in the session's events, as a ``DeviceLost``; the session goes on, and
     ``reopen`` records again. Made by ``capture_audio``, or directly with a ``Channel`` of your own, and a ``listen``
-    that gets every block on the capture thread before the channel's gate decides on it.
+    that gets every block on the capture thread, without its echo, before the channel's gate decides on it.
     """
 
     def __init__(
@@ -84,10 +101,12 @@ class Capture:
         channel: Channel,
         *,
         listen: Callable[[bytes], object] | None = None,
+        echo: EchoControl | None = None,
     ) -> None:
         self._session = session
         self._channel = channel
         self._listen = listen
+        self._echo = echo
         self._sending = threading.Lock()  # keeps the order of chunks; a send waits for the writer alone, never for us
         self._changing = threading.Lock()  # of the microphone
         self._stopped = False
@@ -116,7 +135,11 @@ class Capture:
     def stats(self) -> CaptureStats:
         """How much has been sent, and how often sound was lost."""
         self._session.home.check()
-        return CaptureStats(sent_ms=self._channel.sent_ms, overflows=self._overflows + self._recorder.overflows)
+        return CaptureStats(
+            sent_ms=self._channel.sent_ms,
+            overflows=self._overflows + self._recorder.overflows,
+            echo=self._echo.stats if self._echo is not None else None,
+        )
 
     def mute(self) -> None:
         """Send silence, from the next block on: the server's clock and its turn detection go on."""
@@ -171,6 +194,8 @@ class Capture:
             self._end_recording()
 
     def _record(self, microphone: Microphone) -> None:
+        if self._echo is not None:
+            microphone = room_of(self._session).listen(microphone, self._echo)
         self._recorder = Recorder(microphone, hear=self._hear, ended=self._recorded, ordinal=self._session.ordinal)
         self._forget_end = self._session.on_end(self._recorder.finish)
 
@@ -213,6 +238,19 @@ class Capture:
             except TimeoutError:
                 slow = f"The network is slower than the microphone: nothing could be sent for {SEND_WITHIN:g} s"
                 raise TimeoutError(slow) from None
+
+
+def echo_control(wanted: Echo | None) -> EchoControl | None:
+    """What is to take the echo out, if anything is.
+
+    Raises:
+        ValueError: nothing is called that.
+    """
+    if wanted is None:
+        return None
+    from . import echo
+
+    return echo.echo_control(wanted)
 
 
 def default_microphone() -> Microphone:

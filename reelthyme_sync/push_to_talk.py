@@ -16,7 +16,7 @@ from .audio.channel import Channel
 from .audio.devices import Microphone, at_our_rate
 from .audio.packing import Packer
 from .audio.valve import Valve
-from .capturing import DEFAULT_INTERVAL_MS, Capture, default_microphone
+from .capturing import DEFAULT_INTERVAL_MS, Capture, Echo, default_microphone, echo_control
 from .errors import ConnectionClosed
 from .events import (
     AudioConfig,
@@ -71,7 +71,8 @@ class PushToTalk:
         pre_roll_ms: how much sound from before the key was pressed belongs to the turn; by default 200, and 500 with
             ``hands_free``.
         hands_free: presses and releases by itself when somebody speaks: ``TurnDetector()``. Without a headset it hears
-            the assistant too.
+            the assistant too, unless there is an ``echo``.
+        echo: for open speakers: as of ``capture_audio``.
         configure: turn the session's own turn detection off, which would commit in the middle of a turn.
 
     Attributes:
@@ -79,7 +80,8 @@ class PushToTalk:
 
     Raises:
         AudioUnavailable: there is no microphone to be had.
-        ValueError: the microphone has another rate than 24 kHz, or the interval is not above zero.
+        ValueError: the microphone has another rate than 24 kHz, the interval is not above zero, or there is no such
+            ``echo``.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class PushToTalk:
         interval_ms: float = DEFAULT_INTERVAL_MS,
         pre_roll_ms: float | None = None,
         hands_free: TurnDetector | None = None,
+        echo: Echo | None = None,
         configure: bool = True,
     ) -> None:
         session.home.check()
@@ -105,6 +108,7 @@ class PushToTalk:
         self._turning = threading.Lock()  # a press and a release come one after the other, with all that they send
         self._held = False
         channel = Channel(Packer(interval_ms), self._valve)
+        control = echo_control(echo)
         opened = at_our_rate(microphone or default_microphone())
         with contextlib.ExitStack() as undo:
             undo.callback(opened.close)
@@ -112,7 +116,7 @@ class PushToTalk:
                 session.send(NO_TURN_DETECTION)
             self._remove_route = session.intercept(self._route)
             with self._turning:  # a detector may press at once, and release when there is no capture yet to flush
-                self.capture = Capture(session, opened, channel, listen=self._listen)
+                self.capture = Capture(session, opened, channel, listen=self._listen, echo=control)
             undo.pop_all()
 
     def __enter__(self) -> PushToTalk:

@@ -39,6 +39,7 @@ from .events import (
 from .formats import output_format
 from .playback import AudioPart, Heard
 from .replies import Replies
+from .room import room_of
 from .session import Session
 
 log = logging.getLogger("reelthyme_sync")
@@ -197,7 +198,9 @@ class AudioStream:
             self._send(message)
 
     def _playing_on(self, speaker: Speaker) -> Player:
-        player = Player(speaker, ordinal=self._session.ordinal, failed=self._lost)
+        room = room_of(self._session)
+        room.play(speaker)
+        player = Player(speaker, ordinal=self._session.ordinal, failed=self._lost, far_end=room.far_end)
         player.volume = self._volume
         return player
 

@@ -1,4 +1,4 @@
-"""Talk; the assistant answers aloud, and stops when you interrupt it. Use a headset. Ctrl-C ends it.
+"""Talk; the assistant answers aloud, and stops when you interrupt it. Ctrl-C ends it.
 
 python samples/voice_chat.py                  with your microphone and speaker
 python samples/voice_chat.py QUESTION.wav     with a recording for the microphone, and no speaker
@@ -34,7 +34,7 @@ def main(question: str | None = None) -> None:
         openai_or_local() as endpoint,
         connect(endpoint=endpoint) as session,
         stream(session, speaker=speaker) as events,
-        capture_audio(session, microphone=microphone),
+        capture_audio(session, microphone=microphone, echo="auto"),  # or the assistant would hear itself
     ):
         session.send(WRITE_DOWN_WHAT_I_SAY)
         print("Speak.")

@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect"],
     ["_credentials", "events", "beta"],
-    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor", "tools"],
+    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor", "echo", "tools"],
     ["conversation"],
     ["resume"],
     [
@@ -25,6 +25,7 @@ LAYERS = [
         "_routes",
         "transport",
         "audio.fading",
+        "audio.far_end",
         "audio.gain",
         "audio.metering",
         "audio.prebuffer",
@@ -33,6 +34,8 @@ LAYERS = [
         "audio.buffers",
         "audio.mono",
         "audio.device_list",
+        "audio.ends",
+        "audio.refusals",
         "audio.quiet",
         "audio.resampling",
         "audio.transcoding",
@@ -42,19 +45,24 @@ LAYERS = [
         "audio.valve",
         "audio.channel",
         "audio.wav",
+        "audio.loop_check",
     ],
     [
         "_link",
         "replies",
         "audio.clock",
         "audio.resampled_buffers",
+        "audio.echo_free",
         "audio.portaudio",
+        "audio.line",
         "audio.pyaudio_device",
+        "audio.full_duplex",
         "audio.recording",
     ],
     ["_passage"],
     ["_lifeline"],
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
+    ["room"],
     ["connecting", "streaming", "capturing", "push_to_talk", "local_server"],
     ["fallback", "testing", "pytest_plugin"],
     ["cli"],
@@ -64,8 +72,8 @@ LAYERS = [
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
 PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding", "audio.in_order"]
-PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "tools"]
-PURE += ["audio.channel", "audio.gate", "audio.packing", "audio.valve"]
+PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "echo", "tools"]
+PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "loop_check", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [
     f"local_server.{name}"
@@ -98,16 +106,18 @@ HOMES = {
     "pocketsphinx": "local_server.ears",
     "espeakng_loader": "local_server.voice",
     "webrtcvad": "vad",
+    "pywebrtc_audio": "echo.canceller",
     "msgspec": "tools",
     "docstring_parser": "tools",
     "rich": "cli",
     "pytest": "pytest_plugin",
     "cattrs": "codec",
 }
-"""Packages that one place alone may name; extras among them are imported when they are called."""
+"""Packages that one place alone may name."""
 
-EXTRAS = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "numpy", "msgspec"}
-EXTRAS |= {"docstring_parser"}
+LATE = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "pywebrtc_audio"}
+LATE |= {"numpy", "msgspec", "docstring_parser"}
+"""Extras, and what takes long to import: imported when they are called."""
 
 
 def name_of(path: Path) -> str:
@@ -169,8 +179,8 @@ def test_packages_stay_in_their_homes(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_extras_are_imported_when_they_are_called(path):
-    assert not {name.partition(".")[0] for name in imports(path, top_level_only=True)} & EXTRAS
+def test_extras_and_slow_packages_are_imported_when_they_are_called(path):
+    assert not {name.partition(".")[0] for name in imports(path, top_level_only=True)} & LATE
 
 
 def test_session_and_audio_do_not_know_each_other():

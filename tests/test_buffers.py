@@ -22,6 +22,13 @@ def silence(count: int) -> bytes:
     return bytes(2 * count)
 
 
+def pulled_by(capacity: int, *, latency: int, **options: int) -> OutputBuffer:
+    """A buffer with a stream of that latency."""
+    buffer = OutputBuffer(capacity, **options)
+    buffer.resume(latency=latency)
+    return buffer
+
+
 class Waiter:
     """Calls something that may block, on a thread of its own, and tells how that ended."""
 
@@ -82,7 +89,7 @@ def test_without_latency_what_was_pulled_has_been_heard() -> None:
 
 
 def test_what_was_pulled_is_heard_when_the_latency_has_been_pulled_after_it() -> None:
-    buffer = OutputBuffer(100, latency=25)
+    buffer = pulled_by(100, latency=25)
     buffer.write(samples(20))
     heard = []
     for _ in range(6):
@@ -92,7 +99,7 @@ def test_what_was_pulled_is_heard_when_the_latency_has_been_pulled_after_it() ->
 
 
 def test_blocks_of_many_lengths_are_counted_alike() -> None:
-    buffer = OutputBuffer(100, latency=8)
+    buffer = pulled_by(100, latency=8)
     buffer.write(samples(12))
     heard = []
     for length in (5, 7, 3, 6, 20):
@@ -102,7 +109,7 @@ def test_blocks_of_many_lengths_are_counted_alike() -> None:
 
 
 def test_of_what_is_cleared_only_what_the_device_has_is_heard() -> None:
-    buffer = OutputBuffer(100, latency=10, fade=0)
+    buffer = pulled_by(100, latency=10, fade=0)
     buffer.write(samples(50))
     buffer.pull(10)
     buffer.clear()
@@ -137,7 +144,7 @@ def test_a_writer_waits_only_while_the_capacity_is_used() -> None:
 
 @pytest.mark.parametrize("call", ["wait_writable", "drain"])
 def test_clear_ends_a_wait(call: str) -> None:
-    buffer = OutputBuffer(10, latency=10)
+    buffer = pulled_by(10, latency=10)
     buffer.write(samples(10))
     waiter = waiting_on(buffer, getattr(buffer, call))
     buffer.clear()
@@ -155,7 +162,7 @@ def test_clear_ends_a_wait_even_when_more_is_written_at_once() -> None:
 
 
 def test_drain_waits_for_what_the_device_holds() -> None:
-    buffer = OutputBuffer(100, latency=10)
+    buffer = pulled_by(100, latency=10)
     buffer.drain()  # nothing was written
     buffer.write(samples(10))
     buffer.pull(10)
@@ -193,7 +200,7 @@ ACTIONS = st.one_of(
 
 @given(latency=st.integers(0, 100), actions=st.lists(ACTIONS, max_size=60))
 def test_heard_never_goes_back_nor_past_what_was_written(latency: int, actions: list[tuple[str, int]]) -> None:
-    buffer = OutputBuffer(100, latency=latency)
+    buffer = pulled_by(100, latency=latency)
     written = heard = starved = 0
     for action, count in actions:
         if action == "write":
@@ -307,7 +314,7 @@ def test_a_fade_that_does_not_fit_is_clipped_and_never_wraps() -> None:
 
 @given(latency=st.integers(0, 100), actions=st.lists(ACTIONS.filter(lambda action: action[0] != "clear"), max_size=60))
 def test_without_a_clear_everything_is_heard_in_the_end(latency: int, actions: list[tuple[str, int]]) -> None:
-    buffer = OutputBuffer(100, latency=latency)
+    buffer = pulled_by(100, latency=latency)
     written = 0
     for action, count in actions:
         if action == "write":
@@ -365,7 +372,7 @@ def test_a_tap_sees_what_comes_after_the_end_too() -> None:
 
 
 def test_what_is_cleared_is_waited_for_until_it_is_silent() -> None:
-    buffer = OutputBuffer(100, latency=20, fade=8)
+    buffer = pulled_by(100, latency=20, fade=8)
     buffer.write(samples(50))
     for _ in range(3):
         buffer.pull(10)

@@ -1,15 +1,25 @@
 import io
 import json
+import re
+import sys
+import wave
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from reelthyme_sync import __version__, cli, events
+from reelthyme_sync.audio import LEFT
+from reelthyme_sync.audio.pyaudio_device import Device
 from reelthyme_sync.audio.software import SoftwareMicrophone
+from reelthyme_sync.cli import check
 from reelthyme_sync.cli.directors import OneRecording, ThreeQuestions, forever
+from reelthyme_sync.cli.invitation import echo_control, invite
+from reelthyme_sync.cli.sound import Sound
 from reelthyme_sync.cli.toolbox import Toolbox
 from reelthyme_sync.cli.transcript import Transcript
-from reelthyme_sync.pcm import ms_to_bytes
+from reelthyme_sync.echo import EchoCanceller, HalfDuplex
+from reelthyme_sync.pcm import ms_to_bytes, silence, to_pcm16
 
 
 def message(status: str = "completed") -> events.ResponseDone:
@@ -175,3 +185,161 @@ class TestDirectors:
         assert [sound.lstrip(b"\0") for sound in microphone.said] == [b"first", b"second", b"third"]
         assert not director(events.InputAudioBufferCommitted(), Playing())
         assert director(message(), Playing())
+
+
+@pytest.fixture
+def without_pywebrtc(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
+
+
+class TestOpenSpeakers:
+    @pytest.fixture
+    def printed(self):
+        return io.StringIO()
+
+    def invitation(self, printed, echo) -> str:
+        invite(Console(file=printed, width=200), echo, hint=": ask for the weather, say")
+        return printed.getvalue()
+
+    def test_with_the_package_the_assistant_can_be_interrupted(self, printed):
+        pytest.importorskip("pywebrtc_audio")
+        echo = echo_control()
+        assert isinstance(echo, EchoCanceller)
+        assert self.invitation(printed, echo).startswith("Speak: ask for the weather, say, and interrupt as you like.")
+
+    @pytest.mark.usefixtures("without_pywebrtc")
+    def test_without_it_the_user_is_told_how_to_get_it(self, printed, caplog):
+        echo = echo_control()
+        assert isinstance(echo, HalfDuplex)
+        words = self.invitation(printed, echo)
+        assert "cannot be interrupted" in words
+        assert 'pip install "reelthyme_sync[aec]"' in words
+        assert caplog.messages == []  # said once
+
+    def test_without_cancelling_a_headset_is_advised(self, printed):
+        assert "Use a headset" in self.invitation(printed, None)
+
+    @pytest.mark.parametrize("command", ["talk", "demo"])
+    def test_cancelling_is_on_unless_it_is_turned_off(self, command, monkeypatch):
+        asked = []
+        monkeypatch.setattr(cli, f"_{command}", lambda arguments: asked.append(arguments.echo_cancelling) or 0)
+        assert cli.main([command]) == cli.main([command, "--no-echo-cancelling"]) == 0
+        assert asked == [True, False]
+
+    def test_the_recording_hears_what_the_service_hears(self, tmp_path):
+        path = tmp_path / "conversation.wav"
+        with Sound(str(path)) as sound:
+            echo = sound.keeping(HalfDuplex(tail_ms=0))
+            loud, quiet = b"\x00\x10" * 4800, silence(200)
+            sent = echo.process(loud, loud) + echo.process(loud, quiet) + echo.rest()
+            assert echo.stats.erle_db is None
+        with wave.open(str(path)) as file:
+            both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+        assert len(sent) == 2 * len(loud)
+        assert both[-len(sent) // 2 :, LEFT].tobytes() == sent
+
+    def test_what_nobody_records_goes_through_nothing(self):
+        echo = HalfDuplex()
+        with Sound(None) as sound:
+            assert sound.keeping(echo) is echo
+            assert sound.keeping(None) is None
+
+
+class Room:
+    """A speaker and a microphone that hears it, without a clock: as much is played as is recorded.
+
+    Args:
+        loudness: of the echo; 1.0 is as loud as it was played.
+        noise: of the room, in steps of 16 bits.
+        late: blocks that find the speaker empty.
+    """
+
+    sample_rate = 24_000
+    overflows = 0
+    heard = 0
+
+    def __init__(self, *, loudness: float = 0.3, noise: float = 5.0, late: int = 0) -> None:
+        self.starved = 0
+        self.played = b""
+        self.closed = 0
+        self._loudness, self._noise, self._late = loudness, noise, late
+        self._random = np.random.default_rng(1)
+        self._waiting = bytearray()
+        self._air = bytearray(silence(30))
+
+    def write(self, pcm: bytes) -> None:
+        self._waiting += pcm
+
+    def read(self) -> bytes:
+        size = ms_to_bytes(10)
+        self.played = bytes(self._waiting[:size])
+        del self._waiting[:size]
+        if self._late:
+            self._late, self.starved = self._late - 1, self.starved + 240
+        self._air += self.played
+        echo = np.frombuffer(bytes(self._air[:size]), "<i2") * self._loudness
+        del self._air[:size]
+        return to_pcm16(echo + self._noise * self._random.standard_normal(240))
+
+    def stop(self) -> None:
+        raise AssertionError("nobody stops it")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class TestDevicesCheck:
+    def check(self, room, monkeypatch, capsys, *, joined: bool = True) -> tuple[int, str]:
+        device = Device(0, "card", 1, 1, default_input=True, default_output=True, rate=48_000)
+        monkeypatch.setattr(check, "list_devices", lambda: [device])
+        monkeypatch.setattr(check, "join", lambda speaker, microphone: joined)
+        monkeypatch.setattr("reelthyme_sync.audio.pyaudio_device.PyAudioSpeaker", lambda device, tap: room)
+        monkeypatch.setattr("reelthyme_sync.audio.pyaudio_device.PyAudioMicrophone", lambda device, tap: room)
+        status = cli.main(["devices", "--check"])
+        assert room.closed == 2
+        return status, capsys.readouterr().out
+
+    def figures(self, printed: str) -> dict[str, str]:
+        rows = (re.split(" {3,}", line.rstrip(), maxsplit=1) for line in printed.splitlines())
+        return {row[0]: row[1] for row in rows if len(row) == 2}
+
+    def test_open_speakers_that_work(self, monkeypatch, capsys):
+        pytest.importorskip("pywebrtc_audio")
+        status, printed = self.check(Room(), monkeypatch, capsys)
+        found = self.figures(printed)
+        assert status == 0
+        assert printed.endswith("Open speakers will work.\n")
+        assert found["speaker"] == found["microphone"] == "card"
+        assert found["together"] == "as one stream"
+        assert found["lost sound"] == "none"
+        assert found["delay"] == "30 ms"
+        assert found["echo"] == "10 dB softer than it was played"
+        assert int(found["after cancelling"].split()[0]) >= 20
+        assert max(map(len, printed.splitlines())) <= 80
+
+    @pytest.mark.usefixtures("without_pywebrtc")
+    def test_without_the_package_only_its_figure_is_missing(self, monkeypatch, capsys):
+        status, printed = self.check(Room(), monkeypatch, capsys)
+        assert status == 0
+        assert self.figures(printed)["delay"] == "30 ms"
+        assert self.figures(printed)["after cancelling"] == "not known"
+        assert 'pip install "reelthyme_sync[aec]"' in " ".join(printed.split())
+
+    def test_two_streams_and_lost_sound_are_told(self, monkeypatch, capsys):
+        status, printed = self.check(Room(late=3), monkeypatch, capsys, joined=False)
+        assert status == 0
+        assert self.figures(printed)["together"].startswith("no, as two streams")
+        assert self.figures(printed)["lost sound"] == "30 ms"
+
+    @pytest.mark.parametrize(
+        ("room", "status", "words"),
+        [
+            ({"loudness": 0.0}, 0, "does not hear the speaker"),
+            ({"loudness": 0.0, "noise": 0.0}, 1, "nothing at all"),
+            ({"loudness": 10.0}, 1, "distorts"),
+        ],
+    )
+    def test_what_is_wrong_is_said_and_what_to_do(self, room, status, words, monkeypatch, capsys):
+        found, printed = self.check(Room(**room), monkeypatch, capsys)
+        assert found == status
+        assert words in " ".join(printed.split())

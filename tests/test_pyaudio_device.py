@@ -5,11 +5,20 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from fake_sound_card import (
+    ABORT,
+    BLOCK,
+    CONTINUE,
+    INPUT_OVERFLOW,
+    LATENCY,
+    OUTPUT_UNDERFLOW,
+    SoundCard,
+    installed_sound_card,
+)
 
 from reelthyme_sync import Session, _exit, stream
 from reelthyme_sync.audio import player, portaudio
@@ -24,115 +33,11 @@ from reelthyme_sync.audio.pyaudio_device import (
 from reelthyme_sync.errors import AudioUnavailable
 from reelthyme_sync.testing import ScriptedTransport
 
-CONTINUE, ABORT = 0, 2
-INPUT_OVERFLOW = 2
-OUTPUT_UNDERFLOW = 4
-BLOCK = 240
-LATENCY = 0.02
-
-
-class FakeStream:
-    """One stream; a test calls ``passes`` in place of the device."""
-
-    def __init__(self, library: FakePyAudio, options: dict[str, Any]) -> None:
-        self.options = options
-        self.started = self.closed = False
-        self._library = library
-
-    def passes(self, block: bytes | None = None, *, flags: int = 0) -> tuple[bytes | None, int]:
-        assert self.started
-        samples = self.options["frames_per_buffer"]
-        answer: tuple[bytes | None, int] = self.options["stream_callback"](block, samples, {}, flags)
-        return answer
-
-    def get_output_latency(self) -> float:
-        return LATENCY
-
-    def start_stream(self) -> None:
-        self._library.card.refuse("start")
-        self.started = True
-
-
-class FakePyAudio:
-    """What ``pyaudio.PyAudio`` is, on a machine with the devices that the card lists."""
-
-    def __init__(self, card: SoundCard) -> None:
-        card.refuse("initialize")
-        self.card = card
-        card.users += 1
-
-    def get_device_count(self) -> int:
-        return len(self.card.devices)
-
-    def get_device_info_by_index(self, index: int) -> dict[str, Any]:
-        return self.card.devices[index]
-
-    def get_default_input_device_info(self) -> dict[str, Any]:
-        return self._default("maxInputChannels")
-
-    def get_default_output_device_info(self) -> dict[str, Any]:
-        return self._default("maxOutputChannels")
-
-    def open(self, rate: int, channels: int, sample_format: int, **options: Any) -> FakeStream:
-        self.card.refuse("open")
-        self.card.tried.append((rate, channels))
-        if refusal := self.card.demands(rate, channels):
-            raise OSError(refusal, "Refused")
-        stream = FakeStream(self, {"rate": rate, "channels": channels, "format": sample_format, **options})
-        self.card.streams.append(stream)
-        return stream
-
-    def terminate(self) -> None:
-        self.card.refuse("terminate")
-        self.card.closing()
-        self.card.users -= 1
-
-    def _default(self, channels: str) -> dict[str, Any]:
-        for device in self.card.devices:
-            if device[channels]:
-                return device
-        raise OSError("no default device")
-
-
-class SoundCard:
-    """The machine: its devices, who uses them, and what goes wrong."""
-
-    def __init__(self) -> None:
-        self.devices = [info(0, "Webcam", 1, 0), info(1, "Headset", 1, 2), info(2, "Head", 0, 2)]
-        self.streams: list[FakeStream] = []
-        self.users = 0
-        self.refusals: dict[str, OSError] = {}
-        self.closing: Callable[[], object] = lambda: None
-        self.calls: list[tuple[str, bool]] = []
-        self.demands: Callable[[int, int], int] = lambda rate, channels: 0
-        self.tried: list[tuple[int, int]] = []
-
-    @property
-    def stream(self) -> FakeStream:
-        return self.streams[-1]
-
-    def refuse(self, step: str) -> None:
-        self.calls.append((step, portaudio._portaudio.locked()))
-        if step in self.refusals:
-            raise self.refusals[step]
-
-
-def info(index: int, name: str, inputs: int, outputs: int) -> dict[str, Any]:
-    return {
-        "index": index,
-        "name": name,
-        "maxInputChannels": inputs,
-        "maxOutputChannels": outputs,
-        "defaultSampleRate": 44100.0,
-    }
-
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundCard]:
-    card = SoundCard()
-    monkeypatch.setitem(sys.modules, "pyaudio", SimpleNamespace(PyAudio=lambda: FakePyAudio(card)))
-    yield card
-    assert card.users == 0, "the library was left in use"
+    with installed_sound_card(monkeypatch) as card:
+        yield card
 
 
 def test_devices_are_listed_with_what_they_are_for(card: SoundCard) -> None:
@@ -480,9 +385,10 @@ def test_a_device_that_calls_now_and_then_is_not(card: SoundCard, monkeypatch: p
 
     turns = itertools.cycle(range(portaudio.GONE_AFTER))
     with monkeypatch.context() as patch:
-        patch.setattr(speaker._stream, "_told_to_close", Watch())
-        patch.setattr(speaker._stream, "_terminate", lambda: None)
-        speaker._stream._watch_until_told_to_close()
+        opened = speaker.line._stream
+        patch.setattr(opened, "_told_to_close", Watch())
+        patch.setattr(opened, "_terminate", lambda: None)
+        opened._watch_until_told_to_close()
     speaker.wait_writable()
     speaker.close()
 

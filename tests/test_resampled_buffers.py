@@ -28,8 +28,10 @@ def blocks(pcm: bytes, samples: int = BLOCK) -> list[bytes]:
     return [pcm[start : start + size] for start in range(0, len(pcm), size)]
 
 
-def output(device_rate: int = 48_000, **options) -> ResampledOutput:
-    return ResampledOutput(rate=RATE, device_rate=device_rate, capacity=device_rate // 5, **options)
+def output(device_rate: int = 48_000, *, latency: int = 0, **options) -> ResampledOutput:
+    buffer = ResampledOutput(rate=RATE, device_rate=device_rate, capacity=device_rate // 5, **options)
+    buffer.resume(latency=latency)
+    return buffer
 
 
 def play(buffer: ResampledOutput, pcm: bytes) -> bytes:

@@ -47,18 +47,17 @@ class OutputBuffer(_Buffer):
 
     Args:
         capacity: samples that may wait here; what is more makes the writer wait, so that the device is its clock.
-        latency: samples that the device takes after a block, until the whole of that block has sounded.
         tap: sees every block that the device takes.
         fade: samples in which the sound dies away when it is cleared, or runs dry; 0 for none.
     """
 
-    def __init__(self, capacity: int, *, latency: int = 0, tap: Tap | None = None, fade: int = FADE) -> None:
+    def __init__(self, capacity: int, *, tap: Tap | None = None, fade: int = FADE) -> None:
         super().__init__()
         self._capacity = capacity * BYTES_PER_SAMPLE
-        self._latency = latency
+        self._latency = 0
         self._tap = tap
         self._waiting = bytearray()
-        self._sounding: deque[tuple[int, int]] = deque()  # pulls not heard yet: (samples, of them ours)
+        self._sounding: deque[tuple[int, bytes]] = deque()  # pulls not heard yet: (samples, what of them is ours)
         self._sounding_samples = 0
         self._heard = 0
         self._starved = 0
@@ -68,7 +67,7 @@ class OutputBuffer(_Buffer):
 
     @property
     def heard(self) -> int:
-        """Samples after which the device has taken ``latency`` more. Any thread."""
+        """Samples after which the device has taken as many more as its latency is. Any thread."""
         with self._changed:
             return self._heard
 
@@ -109,16 +108,31 @@ class OutputBuffer(_Buffer):
         with self._changed:
             self._fade_out.cut(self._waiting)
             self._waiting.clear()
-            held = sum(ours for _, ours in self._sounding)
+            held = sum(len(ours) for _, ours in self._sounding) // BYTES_PER_SAMPLE
             self._heard += held
             self._tail = max(self._tail, self._fade_out.left + (self._sounding_samples if held else 0))
-            self._sounding = deque((samples, 0) for samples, _ in self._sounding)
+            self._sounding = deque((samples, b"") for samples, _ in self._sounding)
             self._era += 1
             self._changed.notify_all()
 
     def drain(self) -> None:
         """Block until everything written has been heard, and what was cleared is silent; or ``clear()`` is called."""
         self._wait_until(lambda: not (self._waiting or self._tail or any(ours for _, ours in self._sounding)))
+
+    def resume(self, *, latency: int) -> None:
+        """From now on another stream pulls: it gets again what the one before had taken and not played.
+
+        A stream that is closed drops what it holds: 11 to 21 ms, of the 20 that have not been counted as heard then
+        (measured with a second microphone). Nothing is missing, and at most 9 ms are heard twice.
+
+        Args:
+            latency: samples that it takes after a block, until the whole of that block has sounded.
+        """
+        with self._changed:
+            self._waiting[:0] = b"".join(ours for _, ours in self._sounding)
+            self._sounding.clear()
+            self._sounding_samples = 0
+            self._latency = latency
 
     def pull(self, samples: int, *, lost: bool = False) -> bytes:
         """Take exactly ``samples`` for the device, filled up with silence. Called by the device.
@@ -132,22 +146,22 @@ class OutputBuffer(_Buffer):
             block = bytes(self._waiting[:size])
             del self._waiting[:size]
             self._starved += lost * samples
-            self._count(samples, len(block) // BYTES_PER_SAMPLE)
+            self._count(samples, block)
             block = self._fade_out.fill(block, samples)
             self._changed.notify_all()
         if self._tap is not None:
             self._tap(block)
         return block
 
-    def _count(self, samples: int, ours: int) -> None:
-        self._starved += samples - ours
+    def _count(self, samples: int, ours: bytes) -> None:
+        self._starved += samples - len(ours) // BYTES_PER_SAMPLE
         self._tail = max(0, self._tail - samples)
         self._sounding.append((samples, ours))
         self._sounding_samples += samples
         while self._sounding and self._sounding_samples - self._sounding[0][0] >= self._latency:
             samples, ours = self._sounding.popleft()
             self._sounding_samples -= samples
-            self._heard += ours
+            self._heard += len(ours) // BYTES_PER_SAMPLE
 
     def _wait_until(self, ready: Callable[[], bool]) -> None:
         with self._changed:
@@ -162,13 +176,17 @@ class InputBuffer(_Buffer):
     Args:
         capacity: samples that may wait here for a reader that is stuck. What is more costs the oldest block.
         tap: sees every block that the device gives.
+
+    Attributes:
+        played: what the device played while it recorded the block that was read last; None if it only records.
     """
 
     def __init__(self, *, capacity: int = LATE_READER_S * SAMPLE_RATE, tap: Tap | None = None) -> None:
         super().__init__()
+        self.played: bytes | None = None
         self._capacity = capacity * BYTES_PER_SAMPLE
         self._tap = tap
-        self._blocks: deque[bytes] = deque()
+        self._blocks: deque[tuple[bytes, bytes | None]] = deque()  # each with what was played
         self._waiting = 0  # bytes
         self._overflows = 0
         self._stopped = False
@@ -179,11 +197,12 @@ class InputBuffer(_Buffer):
         with self._changed:
             return self._overflows
 
-    def push(self, block: bytes, *, lost: bool = False) -> None:
+    def push(self, block: bytes, played: bytes | None = None, *, lost: bool = False) -> None:
         """Give a block. Called by the device; not kept after ``stop()``.
 
         Args:
             block: what was recorded.
+            played: what was played in the same call, as long as that.
             lost: the device says that it had to drop some before this block.
         """
         if self._tap is not None:
@@ -192,10 +211,10 @@ class InputBuffer(_Buffer):
             if self._stopped:
                 return
             self._overflows += lost
-            self._blocks.append(block)
+            self._blocks.append((block, played))
             self._waiting += len(block)
             while self._waiting > self._capacity:
-                self._waiting -= len(self._blocks.popleft())
+                self._waiting -= len(self._blocks.popleft()[0])
                 self._overflows += 1
             self._changed.notify_all()
 
@@ -210,6 +229,6 @@ class InputBuffer(_Buffer):
         with self._changed:
             while not self._blocks and not self._stopped:
                 self._await_change()
-            block = self._blocks.popleft() if self._blocks else b""
+            block, self.played = self._blocks.popleft() if self._blocks else (b"", None)
             self._waiting -= len(block)
             return block

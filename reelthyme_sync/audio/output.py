@@ -7,6 +7,7 @@ from typing import Final
 
 from ..pcm import BYTES_PER_SAMPLE, bytes_to_ms, ms_to_bytes
 from .devices import Speaker
+from .far_end import FarEnd
 from .gain import amplify
 from .metering import BLOCK_MS
 
@@ -17,13 +18,18 @@ LOUDEST: Final = 2.0
 class Output:
     """Writes to ``speaker``, and knows what of it sounds. Nothing here blocks.
 
+    Args:
+        speaker: open.
+        far_end: told all that the speaker is given, for a microphone that hears it.
+
     Attributes:
         underruns: how often the speaker fell silent within a part, because its next slice was late.
     """
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Speaker, far_end: FarEnd) -> None:
         self.underruns = 0
         self._speaker = speaker
+        self._far_end = far_end
         self._sounding = bytearray()  # 50 to 250 ms
         self._heard = 0
         self._part: Hashable = None
@@ -55,6 +61,7 @@ class Output:
         self._part, self._starved = part, starved
         self.underruns += silent > 0
         pcm, self._gain = amplify(pcm, self._gain, self._volume), self._volume
+        self._far_end.write(pcm)  # before it can sound: a reference that comes after its echo is of no use
         self._speaker.write(pcm)
         self._sounding += pcm
         return silent * 1000 / self._speaker.sample_rate
@@ -62,6 +69,7 @@ class Output:
     def clear(self) -> None:
         """Be silent. What was not heard never will be."""
         self._speaker.clear()
+        self._far_end.clear()
         self._part = None
         self.hear()
         self._sounding.clear()

@@ -1,7 +1,7 @@
 """The machine's own speaker and microphone.
 
-A stream carries 10 ms blocks between the device and a buffer, on the device's own thread; ``clear()`` and ``stop()``
-touch the buffer alone. Only the thread that owns a device opens and closes it.
+A line carries 10 ms blocks between the device and a buffer, on the device's own thread; ``clear()`` and ``stop()``
+touch the buffer alone. Only the thread that owns a device opens and closes it; ``full_duplex.join`` is for any.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from ..errors import AudioUnavailable
 from ..pcm import SAMPLE_RATE, ms_to_samples
 from .buffers import LATE_READER_S, InputBuffer, OutputBuffer, Tap
 from .device_list import Device, choose
-from .portaudio import BLOCK_MS, Stream, list_devices
+from .ends import Ends
+from .line import Line
+from .portaudio import list_devices
 from .resampled_buffers import ResampledInput, ResampledOutput
 
 __all__ = ["Device", "PyAudioMicrophone", "PyAudioSpeaker", "choose", "list_devices"]
@@ -33,6 +35,9 @@ class PyAudioSpeaker:
         tap: sees every block on its way to the device, silence included: the far end of an echo canceller. Called on
             the device's thread.
 
+    Attributes:
+        line: its way to PortAudio, for ``full_duplex.join``.
+
     Raises:
         AudioUnavailable: no PyAudio, no such device, or it refuses; the message says what to do.
     """
@@ -41,10 +46,10 @@ class PyAudioSpeaker:
         self, device: int | str | None = None, *, sample_rate: int = SAMPLE_RATE, tap: Tap | None = None
     ) -> None:
         self.sample_rate = sample_rate
-        self._stream = Stream("output", device, sample_rate)
-        with self._stream.released_on_error():
-            self._buffer = self._open_buffer(self._stream.rate, tap)
-        self._stream.start(lambda _, samples, lost: self._buffer.pull(samples, lost=lost), self._buffer.fail)
+        self.line = Line("output", device, sample_rate)
+        with self.line.released_on_error():
+            self._buffer = self._open_buffer(self.line.rate, tap)
+            self.line.start(Ends(speaker=self._buffer))
 
     @property
     def heard(self) -> int:
@@ -75,17 +80,13 @@ class PyAudioSpeaker:
     def close(self) -> None:
         """Release the device, at once. Idempotent."""
         self._buffer.fail(AudioUnavailable("This speaker is closed."))
-        self._stream.close()
+        self.line.close()
 
     def _open_buffer(self, device_rate: int, tap: Tap | None) -> OutputBuffer | ResampledOutput:
         capacity = ms_to_samples(CAPACITY_MS, device_rate)
-        until_it_sounds = round(self._stream.latency * device_rate)  # that is: until a block begins to
-        latency = until_it_sounds + ms_to_samples(BLOCK_MS, device_rate)
         if device_rate == self.sample_rate:
-            return OutputBuffer(capacity, latency=latency, tap=tap)
-        return ResampledOutput(
-            rate=self.sample_rate, device_rate=device_rate, capacity=capacity, latency=latency, tap=tap
-        )
+            return OutputBuffer(capacity, tap=tap)
+        return ResampledOutput(rate=self.sample_rate, device_rate=device_rate, capacity=capacity, tap=tap)
 
 
 class PyAudioMicrophone:
@@ -99,6 +100,9 @@ class PyAudioMicrophone:
         sample_rate: samples per second of what is read.
         tap: sees every block as it comes from the device. Called on the device's thread.
 
+    Attributes:
+        line: its way to PortAudio, for ``full_duplex.join``.
+
     Raises:
         AudioUnavailable: no PyAudio, no such device, or it refuses; the message says what to do.
     """
@@ -107,15 +111,24 @@ class PyAudioMicrophone:
         self, device: int | str | None = None, *, sample_rate: int = SAMPLE_RATE, tap: Tap | None = None
     ) -> None:
         self.sample_rate = sample_rate
-        self._stream = Stream("input", device, sample_rate)
-        with self._stream.released_on_error():
-            self._buffer = self._open_buffer(self._stream.rate, tap)
-        self._stream.start(lambda block, _, lost: self._buffer.push(block, lost=lost), self._buffer.fail)
+        self.line = Line("input", device, sample_rate)
+        with self.line.released_on_error():
+            self._buffer = self._open_buffer(self.line.rate, tap)
+            self.line.start(Ends(microphone=self._buffer))
 
     @property
     def overflows(self) -> int:
         """How often sound was lost because this process was late. Any thread."""
         return self._buffer.overflows
+
+    @property
+    def played(self) -> bytes | None:
+        """What the speaker was given in the very calls of the device in which the last ``read()`` was recorded.
+
+        As long as that, and at its rate. None when microphone and speaker were not one stream then: see
+        ``full_duplex.join``. For the thread that reads.
+        """
+        return self._buffer.played
 
     def read(self) -> bytes:
         """The next 10 ms, or 35 if they are resampled; blocks until the device has them. ``b""`` means the end."""
@@ -128,7 +141,7 @@ class PyAudioMicrophone:
     def close(self) -> None:
         """Release the device, at once. Idempotent."""
         self._buffer.stop()
-        self._stream.close()
+        self.line.close()
 
     def _open_buffer(self, device_rate: int, tap: Tap | None) -> InputBuffer | ResampledInput:
         if device_rate == self.sample_rate:

@@ -22,17 +22,16 @@ class ResampledOutput:
         rate: samples per second of what is written, and of what the tap sees.
         device_rate: samples per second of what is pulled.
         capacity: as of ``OutputBuffer``, in samples of the device.
-        latency: the same.
         tap: sees every block that the device takes, up to 39 ms after it was taken.
 
     Raises:
         AudioUnavailable: soxr is not installed.
     """
 
-    def __init__(self, *, rate: int, device_rate: int, capacity: int, latency: int = 0, tap: Tap | None = None) -> None:
+    def __init__(self, *, rate: int, device_rate: int, capacity: int, tap: Tap | None = None) -> None:
         self._resampler = Resampler(rate, device_rate)
         self._buffer = OutputBuffer(
-            capacity, latency=latency, tap=_resampled(tap, device_rate, rate), fade=FADE * device_rate // SAMPLE_RATE
+            capacity, tap=_resampled(tap, device_rate, rate), fade=FADE * device_rate // SAMPLE_RATE
         )
         self._positions = Positions(rate, device_rate)
         # Keeps what was resampled in order. The callback waits for it, but no longer than one block takes: 30 us.
@@ -40,6 +39,7 @@ class ResampledOutput:
         self._withholds = False
         self._fresh = False  # written to since the last pull
         self.wait_writable = self._buffer.wait_writable
+        self.resume = self._buffer.resume
         self.fail = self._buffer.fail
 
     @property
@@ -146,12 +146,18 @@ class ResampledInput:
         device_rate: samples per second of what is pushed.
         tap: sees every block that the device gives, up to 39 ms after it came.
 
+    Attributes:
+        played: what the device played while it recorded what was read last, resampled alike; None if it only records.
+
     Raises:
         AudioUnavailable: soxr is not installed.
     """
 
     def __init__(self, *, rate: int, device_rate: int, tap: Tap | None = None) -> None:
-        self._resampler = Resampler(device_rate, rate)
+        self.played: bytes | None = None
+        self._near = Resampler(device_rate, rate)
+        self._far = Resampler(device_rate, rate)
+        self._paired = False  # what was read last, with what was played
         self._buffer = InputBuffer(capacity=LATE_READER_S * device_rate, tap=_resampled(tap, device_rate, rate))
         self.push = self._buffer.push
         self.stop = self._buffer.stop
@@ -165,9 +171,22 @@ class ResampledInput:
     def read(self) -> bytes:
         """The next sound that is ready, some 35 ms at a time, or ``b""`` at the end."""
         while block := self._buffer.read():
-            if sound := self._resampler.push(block):
+            if sound := self._resample(block, self._buffer.played):
                 return sound
-        return self._resampler.rest()
+        self.played = self._far.rest() if self._paired else None
+        return self._near.rest()
+
+    def _resample(self, near: bytes, far: bytes | None) -> bytes:
+        ended = played = b""
+        if self._paired is not (far is not None):  # on another stream: another sound, which both begin in step
+            ended, played = self._near.rest(), self._far.rest()
+            self._paired = not self._paired
+        recorded = ended + self._near.push(near)
+        if far is not None:
+            self.played = played.ljust(len(ended), b"\0") + self._far.push(far)
+        else:
+            self.played = played.ljust(len(recorded), b"\0") if ended else None
+        return recorded
 
 
 def _resampled(tap: Tap | None, source: int, target: int) -> Tap | None:

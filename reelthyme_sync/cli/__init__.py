@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_talk(commands.add_parser("talk", help="talk with OpenAI, or without a key with a local server"))
     _add_demo(commands.add_parser("demo", help="a spoken conversation: live, or without a sound card from recordings"))
     _add_serve(commands.add_parser("serve", help="a local server that hears and talks, until Ctrl-C"))
-    commands.add_parser("devices", help="list the sound devices").set_defaults(run=_devices)
+    _add_devices(commands.add_parser("devices", help="list the sound devices, or check them"))
     return parser
 
 
@@ -49,8 +49,8 @@ def _add_talk(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instructions", help="how the assistant should be")
     parser.add_argument("--input", metavar="FILE.wav", help="say this file instead of listening to the microphone")
     parser.add_argument("--output", metavar="FILE.wav", help="keep the conversation: user left, assistant right")
-    parser.add_argument("--microphone", metavar="DEVICE", help="index or name of the device to listen to")
-    parser.add_argument("--speaker", metavar="DEVICE", help="index or name of the device to play on")
+    _add_sound(parser)
+    _add_echo_cancelling(parser)
     parser.add_argument("--list-devices", action="store_true", help="list the sound devices, and end")
     parser.set_defaults(run=_talk)
 
@@ -61,7 +61,22 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
         "--output", metavar="FILE.wav", default="conversation.wav", help="keep the conversation here (%(default)s)"
     )
     parser.add_argument("--recorded", action="store_true", help="ask the recorded questions even with a microphone")
+    _add_echo_cancelling(parser)
     parser.set_defaults(run=_demo)
+
+
+def _add_sound(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--microphone", metavar="DEVICE", help="index or name of the device to listen to")
+    parser.add_argument("--speaker", metavar="DEVICE", help="index or name of the device to play on")
+
+
+def _add_echo_cancelling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-echo-cancelling",
+        dest="echo_cancelling",
+        action="store_false",
+        help="with a headset: send what the microphone hears as it is",
+    )
 
 
 def _add_partner(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +93,14 @@ def _address(url: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _add_devices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="play a sound, and say whether one can talk without a headset"
+    )
+    _add_sound(parser)
+    parser.set_defaults(run=_devices)
+
+
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this machine only)")
     parser.add_argument("--port", type=int, default=8765, help="port to listen on, 0 for any free one (%(default)s)")
@@ -90,7 +113,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 def _talk(arguments: argparse.Namespace) -> int:
     if arguments.list_devices:
-        return _devices(arguments)
+        from .devices import devices
+
+        return devices()
     from .talk import talk
 
     return talk(arguments)
@@ -108,7 +133,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     return serve(arguments)
 
 
-def _devices(_: argparse.Namespace) -> int:
+def _devices(arguments: argparse.Namespace) -> int:
+    if arguments.check:
+        from .check import check
+
+        return check(arguments)
     from .devices import devices
 
     return devices()

@@ -11,6 +11,7 @@ import attrs
 
 from ..audio.devices import Microphone, Speaker
 from ..capturing import capture_audio
+from ..echo import EchoControl
 from ..errors import AudioUnavailable, RealtimeError
 from ..events import ConversationItemTruncated, DeviceLost, ResponseCreate, ServerEvent, SessionUpdate
 from ..session import Session
@@ -30,6 +31,7 @@ class Conversation:
         opening: sent first: the session's configuration.
         microphone: where the user is heard.
         speaker: where the assistant is heard.
+        echo: what keeps the assistant out of what the user says; None where it cannot be heard there.
         director: when it is over.
         transcript: what prints it.
         toolbox: what the assistant may call.
@@ -42,6 +44,7 @@ class Conversation:
     director: Director
     transcript: Transcript
     toolbox: Toolbox = attrs.field(factory=Toolbox)
+    echo: EchoControl | None = None
     limit: float | None = None
 
     def hold(self, session: Session) -> None:
@@ -54,7 +57,7 @@ class Conversation:
         with (
             _limited(session, self.limit),
             stream(session, speaker=self.speaker) as events,
-            capture_audio(session, microphone=self.microphone),
+            capture_audio(session, microphone=self.microphone, echo=self.echo),
         ):
             session.send(self.opening)
             for event in events:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from importlib import resources
 from typing import Final
 
 from rich.console import Console
 
-from ..audio.wav import read_wav
 from ..events import FunctionTool
 from .conversation import Conversation
 from .directors import ThreeQuestions, forever
+from .invitation import echo_control, invite
 from .opening import opening
 from .partner import partner
+from .recordings import questions
 from .sound import Sound, has_sound_card
 from .toolbox import Toolbox
 from .transcript import Transcript
@@ -31,7 +31,7 @@ def demo(arguments: argparse.Namespace) -> int:
     console = Console()
     alive = has_sound_card() and not arguments.recorded
     with partner(arguments, console) as session, Sound(arguments.output) as sound:
-        conversation = _live(console, sound) if alive else _recorded(console, sound)
+        conversation = _live(arguments, console, sound) if alive else _recorded(console, sound)
         try:
             conversation.hold(session)
         except KeyboardInterrupt:
@@ -42,14 +42,16 @@ def demo(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _live(console: Console, sound: Sound) -> Conversation:
-    microphone, speaker = sound.microphone(), sound.speaker()
+def _live(arguments: argparse.Namespace, console: Console, sound: Sound) -> Conversation:
+    echo = echo_control() if arguments.echo_cancelling else None
+    microphone, speaker = sound.microphone(echo=echo), sound.speaker()
     transcript = Transcript(console)
-    console.print("Speak: ask for the weather, say. Use a headset. Ctrl-C ends it.\n")
+    invite(console, echo, hint=": ask for the weather, say")
     return Conversation(
         opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
         microphone=microphone,
         speaker=speaker,
+        echo=sound.keeping(echo),
         director=forever,
         transcript=transcript,
         toolbox=_toolbox(),
@@ -58,27 +60,17 @@ def _live(console: Console, sound: Sound) -> Conversation:
 
 def _recorded(console: Console, sound: Sound) -> Conversation:
     console.print("No microphone is listening: recorded questions are asked instead of yours.\n")
-    questions = _questions()
     microphone, speaker = sound.software_microphone(), sound.software_speaker()
     transcript = Transcript(console)  # its clock starts with the recording's
     return Conversation(
         opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
         microphone=microphone,
         speaker=speaker,
-        director=ThreeQuestions(microphone, questions),
+        director=ThreeQuestions(microphone, questions()),
         transcript=transcript,
         toolbox=_toolbox(),
         limit=LIMIT,
     )
-
-
-def _questions() -> list[bytes]:
-    folder = resources.files("reelthyme_sync") / "recordings"
-    sounds = []
-    for number in (1, 2, 3):
-        with resources.as_file(folder / f"question_{number}.wav") as path:
-            sounds.append(read_wav(path))
-    return sounds
 
 
 def get_weather(city: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from ..audio.clock import SoftwareClock
 from ..audio.devices import Microphone, Speaker
 from ..audio.recording import LEFT, RIGHT, StereoRecording
 from ..audio.software import SoftwareMicrophone, SoftwareSpeaker
+from ..echo import EchoControl, EchoStats
 from ..errors import AudioUnavailable
 
 Device = TypeVar("Device", bound="Microphone | Speaker")
@@ -44,17 +45,23 @@ class Sound:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def microphone(self, device: str | None = None) -> Microphone:
-        """A real one, by index or name, or the system's default."""
+    def microphone(self, device: str | None = None, *, echo: EchoControl | None = None) -> Microphone:
+        """A real one, by index or name, or the system's default. What goes through ``echo`` is kept by that."""
         from ..audio.pyaudio_device import PyAudioMicrophone
 
-        return self._closing(PyAudioMicrophone(_index_or_name(device), tap=self._tap(LEFT, live=True)))
+        tap = self._tap(LEFT, live=True) if echo is None else None
+        return self._closing(PyAudioMicrophone(index_or_name(device), tap=tap))
+
+    def keeping(self, echo: EchoControl | None) -> EchoControl | None:
+        """The same, so that the recording hears what the service hears."""
+        tap = self._tap(LEFT, live=True)
+        return echo if echo is None or tap is None else _Kept(echo, tap)
 
     def speaker(self, device: str | None = None) -> Speaker:
         """A real one, by index or name, or the system's default."""
         from ..audio.pyaudio_device import PyAudioSpeaker
 
-        return self._closing(PyAudioSpeaker(_index_or_name(device), tap=self._tap(RIGHT, live=True)))
+        return self._closing(PyAudioSpeaker(index_or_name(device), tap=self._tap(RIGHT, live=True)))
 
     def software_microphone(self) -> SoftwareMicrophone:
         """One that hears what the program says into it."""
@@ -72,5 +79,29 @@ class Sound:
         return device
 
 
-def _index_or_name(device: str | None) -> int | str | None:
+class _Kept:
+    """An ``EchoControl`` round another one, whose results are tapped."""
+
+    def __init__(self, echo: EchoControl, tap: Tap) -> None:
+        self._echo = echo
+        self._tap = tap
+
+    @property
+    def stats(self) -> EchoStats:
+        return self._echo.stats
+
+    def process(self, near: bytes, far: bytes) -> bytes:
+        return self._tapped(self._echo.process(near, far))
+
+    def rest(self) -> bytes:
+        return self._tapped(self._echo.rest())
+
+    def _tapped(self, sound: bytes) -> bytes:
+        if sound:
+            self._tap(sound)
+        return sound
+
+
+def index_or_name(device: str | None) -> int | str | None:
+    """What the devices take, from what was typed."""
     return int(device) if device is not None and device.isdigit() else device

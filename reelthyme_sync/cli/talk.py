@@ -13,6 +13,7 @@ from ..errors import AudioUnavailable
 from ..pcm import bytes_to_ms
 from .conversation import Conversation
 from .directors import OneRecording, forever
+from .invitation import echo_control, invite
 from .opening import opening
 from .partner import partner
 from .sound import Sound, has_sound_card
@@ -42,15 +43,17 @@ def talk(arguments: argparse.Namespace) -> int:
 
 
 def _live(arguments: argparse.Namespace, console: Console, sound: Sound) -> Conversation:
+    echo = echo_control() if arguments.echo_cancelling else None
     try:
-        microphone, speaker = sound.microphone(arguments.microphone), sound.speaker(arguments.speaker)
+        microphone, speaker = sound.microphone(arguments.microphone, echo=echo), sound.speaker(arguments.speaker)
     except AudioUnavailable as error:
         raise AudioUnavailable(f"{error} A recording can speak for you: --input FILE.wav") from error
-    console.print("Speak. Use a headset, so that the assistant does not hear itself. Ctrl-C ends it.\n")
+    invite(console, echo)
     return Conversation(
         opening=opening(instructions=arguments.instructions, voice=arguments.voice),
         microphone=microphone,
         speaker=speaker,
+        echo=sound.keeping(echo),
         director=forever,
         transcript=Transcript(console),
     )

@@ -34,13 +34,16 @@ QUESTIONS = Path(__file__).parents[2] / "reelthyme_sync" / "recordings"
 
 @pytest.fixture
 def environment(another_sound_card) -> dict[str, str]:
-    """The card's, with a headset on: its speaker does not reach its microphone."""
+    """The card's. Its speaker reaches its microphone."""
     changed = {**os.environ, **another_sound_card.variables, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
     changed.pop("OPENAI_API_KEY", None)
-    subprocess.run(
-        ["pw-link", "-d", "reelthyme_speaker:monitor_MONO", "reelthyme_mic:input_MONO"], env=changed, check=True
-    )
     return changed
+
+
+def put_on_a_headset(environment: dict[str, str]) -> None:
+    subprocess.run(
+        ["pw-link", "-d", "reelthyme_speaker:monitor_MONO", "reelthyme_mic:input_MONO"], env=environment, check=True
+    )
 
 
 WITHIN = 60.0
@@ -54,7 +57,7 @@ class Misheard(Exception):
     """The conversation went another way."""
 
 
-def converse(environment: dict[str, str], output: Path) -> list[tuple[str, str, str]]:
+def converse(environment: dict[str, str], output: Path, answer: str, *options: str) -> list[tuple[str, str, str]]:
     """Ask, interrupt the answer with another question, and end it with Ctrl-C; gives the transcript."""
     lines: list[tuple[str, str, str]] = []
 
@@ -63,7 +66,7 @@ def converse(environment: dict[str, str], output: Path) -> list[tuple[str, str, 
         subprocess.run([sys.executable, "-c", USER, question], env=environment, check=True, timeout=30)
 
     with subprocess.Popen(
-        reelthyme("demo", "--output", str(output)), stdout=subprocess.PIPE, text=True, env=environment
+        reelthyme("demo", "--output", str(output), *options), stdout=subprocess.PIPE, text=True, env=environment
     ) as talk:
         deadline = threading.Timer(WITHIN, talk.kill)
         deadline.start()
@@ -81,7 +84,7 @@ def converse(environment: dict[str, str], output: Path) -> list[tuple[str, str, 
             ask(2)
             read_until(lambda line: line[1] == "assistant")
             ask(3)  # in the middle of the forecast
-            read_until(lambda line: line[1] == "assistant" and "42" in line[2])
+            read_until(lambda line: line[1] == "assistant" and answer in line[2])
             talk.send_signal(signal.SIGINT)
             talk.stdout.read()
             assert talk.wait(timeout=5) == 0
@@ -93,12 +96,17 @@ def converse(environment: dict[str, str], output: Path) -> list[tuple[str, str, 
     return lines
 
 
-def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, environment):
+@pytest.mark.parametrize("headset", [False, True], ids=["open speakers", "headset"])
+def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, environment, headset):
+    options, answer = [], ""  # on open speakers the words before the cut are half drowned
+    if headset:
+        put_on_a_headset(environment)
+        options, answer = ["--no-echo-cancelling"], "42"
     output = tmp_path / "conversation.wav"
     misheard = []
     for _ in range(ATTEMPTS):
         try:
-            lines = converse(environment, output)
+            lines = converse(environment, output, answer, *options)
             break
         except Misheard as error:
             misheard.append(error)
@@ -115,4 +123,6 @@ def test_somebody_speaks_and_interrupts_and_ends_it_with_ctrl_c(tmp_path, enviro
     begin, end = utterances(right)[0]
     assert end - begin == pytest.approx(heard, abs=0.15)  # a sound card may lose a block
     assert end == pytest.approx(float(lines[3][0]), abs=0.3)
-    assert utterances(left)[1][0] < end < utterances(left)[1][1]
+    asked, finished = utterances(left)[1]
+    assert asked < end < finished
+    assert asked > begin + 1.0  # it was the user who interrupted, and not the assistant's own echo

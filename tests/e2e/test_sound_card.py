@@ -221,11 +221,13 @@ def test_a_program_may_end_with_its_devices_open(program: str) -> None:
 
 SURVIVE = """
 import os, signal, sys
-from reelthyme_sync.audio import portaudio, pyaudio_device
+from reelthyme_sync.audio import full_duplex, portaudio, pyaudio_device
 from reelthyme_sync.errors import AudioUnavailable
 
 portaudio.WATCH_EVERY = portaudio.CLOSE_WITHIN = 0.3
 speaker, microphone = pyaudio_device.PyAudioSpeaker(), pyaudio_device.PyAudioMicrophone()
+if sys.argv[2] == "as one stream":
+    assert full_duplex.join(speaker, microphone)
 microphone.read()
 os.kill(int(sys.argv[1]), signal.SIGKILL)
 for wait in speaker.drain, microphone.read:
@@ -241,9 +243,10 @@ print("closed")
 """
 
 
-def test_a_sound_server_that_dies_ends_every_wait(another_sound_card: Any) -> None:
+@pytest.mark.parametrize("how", ["as two streams", "as one stream"])
+def test_a_sound_server_that_dies_ends_every_wait(another_sound_card: Any, how: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SURVIVE, str(another_sound_card.server_pid())],
+        [sys.executable, "-c", SURVIVE, str(another_sound_card.server_pid()), how],
         env={**os.environ, **another_sound_card.variables},
         capture_output=True,
         text=True,

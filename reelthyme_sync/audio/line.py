@@ -1,0 +1,146 @@
+"""A device's way to PortAudio: a stream of its own, or one that it shares with the device of the other direction.
+
+A canceller needs the block that was played together with the block that was recorded, and only one stream for both
+gives them in one call. So a line may change its stream while it is open; the buffer at its end notices nothing but a
+gap of 27 to 53 ms (measured). Knows streams and buffers; neither a speaker nor a microphone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from .._exit import Resident
+from .._home import Home
+from ..errors import AudioUnavailable
+from .device_list import Direction
+from .ends import Ends
+from .portaudio import GONE, Stream, kept_in_use
+
+log = logging.getLogger("reelthyme_sync")
+
+_changing: Final = threading.Lock()
+"""Guards which line is on which stream. Taken before PortAudio's own lock, and never by a callback."""
+
+
+class Line:
+    """A stream for one direction, opened and not yet started.
+
+    Args:
+        direction: the one.
+        wanted: the index of a device, or a part of its name; the default otherwise.
+        rate: samples per second.
+
+    Attributes:
+        rate: samples per second: as wanted, or else the device's own. The same on every stream.
+
+    Raises:
+        AudioUnavailable: no PyAudio, no such device, or it refuses.
+    """
+
+    def __init__(self, direction: Direction, wanted: int | str | None, rate: int) -> None:
+        self._home = Home()
+        self._direction = direction
+        self._ends = Ends()
+        self._partner: Line | None = None
+        self._exiting = self._closed = False
+        self._stream = Stream({direction: wanted}, rate)
+        self.rate = self._stream.rate
+        # A device that nobody has closed must not call into a Python that is being taken down. Told of the end first,
+        # since a partner that is closed then must not have a new stream opened for this one.
+        resident = Resident(hang_up=self._tell_of_exit, abort=self.close, join=lambda _: self._closed)
+        self._forget_exit = resident.end_with_process()
+
+    @contextmanager
+    def released_on_error(self) -> Iterator[None]:
+        """Close the line if what it is opened for fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, ends: Ends) -> None:
+        """Let the device call the buffer, until it fails or the line is closed."""
+        self._ends = ends
+        self._stream.start(ends)
+
+    def join(self, microphone: Line) -> bool:
+        """Be one stream with another line, this one the speaker's. Any thread.
+
+        Returns:
+            Whether they are. If not, each goes on as before, or its buffer is told that the device is gone.
+        """
+        if not (self._home.here and microphone._home.here):
+            return False
+        with _changing:
+            if self._partner is microphone:
+                return self._stream.alive
+            if not (self._may_join and microphone._may_join and self.rate == microphone.rate):
+                return False
+            with kept_in_use():
+                released = [line._stream.close() for line in (self, microphone)]
+                if all(released) and self._run_with(microphone):
+                    return True
+                for line, free in zip((self, microphone), released, strict=True):
+                    line._run_alone(free=free)
+                return False
+
+    def close(self) -> None:
+        """Cut the sound and release the device. Any thread, idempotent; not in a fork.
+
+        A partner goes on, on a stream of its own.
+        """
+        if not self._home.here:
+            return
+        with _changing:
+            if not self._closed:
+                self._leave_stream()
+                self._closed = True  # only now: the exit of the process waits for it
+        self._forget_exit()
+
+    @property
+    def _may_join(self) -> bool:
+        return self._partner is None and self._stream.alive and not (self._closed or self._exiting)
+
+    def _leave_stream(self) -> None:
+        partner, self._partner = self._partner, None
+        if partner is None:
+            self._stream.close()
+            return
+        partner._partner = None
+        if not self._stream.alive or self._exiting:  # if it failed, the partner has been told
+            self._stream.close()
+            return
+        with kept_in_use():
+            partner._run_alone(free=self._stream.close())
+
+    def _run_with(self, microphone: Line) -> bool:
+        devices = {line._direction: line._stream.devices[line._direction].index for line in (self, microphone)}
+        try:
+            stream = Stream(devices, self.rate, fixed=True)
+            stream.start(Ends(speaker=self._ends.speaker, microphone=microphone._ends.microphone))
+        except AudioUnavailable as refusal:
+            log.info("speaker and microphone stay two streams: %s", refusal)
+            return False
+        self._stream = microphone._stream = stream
+        self._partner, microphone._partner = microphone, self
+        return True
+
+    def _run_alone(self, *, free: bool) -> None:
+        """Go on with a stream of its own, if PortAudio has let go of the one before."""
+        if not free:
+            self._ends.fail(GONE)
+            return
+        try:
+            stream = Stream({self._direction: self._stream.devices[self._direction].index}, self.rate, fixed=True)
+            self._stream = stream
+            stream.start(self._ends)
+        except AudioUnavailable as error:
+            self._ends.fail(f"is lost after a change of streams: {error}", error)
+
+    def _tell_of_exit(self) -> None:
+        self._exiting = True
