@@ -20,6 +20,7 @@ Strategy = st.SearchStrategy[Any]
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 NUMBERS = itertools.count()
 INTEGERS = st.integers(-(2**70), 2**70)
+WHOLE = st.integers(-(2**70), 2**70).map(float)
 
 
 class Level(enum.IntEnum):
@@ -38,7 +39,7 @@ class Kind:
 
 LEAVES = [
     Kind(str, TEXT, st.sampled_from([1, None, True, [], {}])),
-    Kind(int, INTEGERS, st.sampled_from([1.5, "1", True, None, []])),
+    Kind(int, INTEGERS | WHOLE, st.sampled_from([1.5, "1", True, None, []])),
     Kind(
         float,
         st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
@@ -46,10 +47,17 @@ LEAVES = [
     ),
     Kind(bool, st.booleans(), st.sampled_from([0, "true", None])),
     Kind(Literal["a", "b c"], st.sampled_from(["a", "b c"]), st.sampled_from(["c", 1, None])),
-    Kind(Level, st.sampled_from([1, 9]), st.sampled_from([2, "LOW", None])),
+    Kind(Level, st.sampled_from([1, 9, 9.0]), st.sampled_from([2, "LOW", None])),
     Kind(datetime.datetime, st.datetimes().map(datetime.datetime.isoformat), st.sampled_from([1, None, []])),
     Kind(datetime.date, st.dates().map(datetime.date.isoformat), st.sampled_from([1, None, []])),
     Kind(uuid.UUID, st.uuids().map(str), st.sampled_from([1, None, []])),
+]
+
+
+KEYS = [
+    Kind(int, INTEGERS.map(str), st.sampled_from(["1.0", "a", "", "+1", "01", "null"])),
+    Kind(Literal["a", "b c"], st.sampled_from(["a", "b c"]), st.sampled_from(["c", "1"])),
+    Kind(Level, st.sampled_from(["1", "9"]), st.sampled_from(["2", "LOW"])),
 ]
 
 
@@ -70,6 +78,13 @@ def many(kind: Kind) -> Kind:
 def named(kind: Kind) -> Kind:
     right = st.dictionaries(TEXT, kind.right, max_size=3)
     return Kind(dict[str, kind.annotation], right, st.dictionaries(TEXT, kind.wrong, min_size=1) | st.just([]))
+
+
+def keyed(key: Kind, kind: Kind) -> Kind:
+    def under(names: Strategy) -> Strategy:
+        return st.dictionaries(names, kind.right, min_size=1, max_size=3)
+
+    return Kind(dict[key.annotation, kind.annotation], under(key.right), under(key.wrong))
 
 
 def pair(one: Kind, other: Kind) -> Kind:
@@ -104,6 +119,7 @@ def grown(kinds: st.SearchStrategy[Kind]) -> st.SearchStrategy[Kind]:
         st.builds(optional, kinds),
         st.builds(many, kinds),
         st.builds(named, kinds),
+        st.builds(keyed, st.sampled_from(KEYS), kinds),
         st.builds(pair, kinds, kinds),
         st.builds(position, kinds, kinds),
         st.builds(record, st.sampled_from(RECORDS), kinds, kinds),

@@ -30,6 +30,11 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 9
+
+
 class Unit(enum.Enum):
     """How warm.
 
@@ -176,6 +181,25 @@ def test_no_docstring_stops_a_tool(docstring):
     assert Tool.of(go).call('{"far": 1}') == "null"
 
 
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Args:\n    far: how far\n\nAnd this.",
+        "Notes\n-----\nAnd this.\n\nParameters\n----------\nfar\n    how far",
+        "Returns:\n    And this.\n\nArgs:\n    far: how far",
+        ":param far: how far\n:returns: And this.",
+    ],
+    ids=["google", "numpy", "returns", "rest"],
+)
+def test_a_description_is_what_stands_above_the_first_section(below):
+    def go(far: int): ...
+
+    go.__doc__ = f"Go.\n\nNote:\n    Ask first.\n\n{below}"
+    declaration = Tool.of(go).declaration
+    assert declaration.description == "Go.\n\nNote:\n    Ask first."
+    assert declaration.parameters["properties"]["far"]["description"] == "how far"
+
+
 def test_parameters_that_are_documented_together_are_all_described():
     def go(far: int, fast: bool):
         """Go.
@@ -311,7 +335,7 @@ def by_name_alone(*, on: "bool") -> "OnlyForTheTypeChecker":  # noqa: F821
     return f"Home {on}"
 
 
-@pytest.mark.parametrize("function", [Home().lamp, Home(), cached, wrapped, by_name_alone], ids=repr)
+@pytest.mark.parametrize("function", [Home().lamp, Home(), cached, wrapped, by_name_alone])
 def test_whatever_can_be_called_by_name_works(function):
     tool = Tool.of(function)
     assert tool.declaration.parameters["properties"] == {"on": {"type": "boolean"}}
@@ -341,6 +365,8 @@ def generator():
 
 
 def positional(a, /): ...
+def positional_of_old(__a, b=1): ...
+def reserved(a, __class__=1): ...
 def starred(*rest): ...
 def double_starred(**options): ...
 def unresolvable(good: int, where: "Nowhere"): ...  # noqa: F821
@@ -359,6 +385,8 @@ def inner(a: list[Home]): ...
         (asynchronous_generator, "it is asynchronous"),
         (generator, "it is a generator; return a list"),
         (positional, "a is positional-only, .* remove the slash"),
+        (positional_of_old, "__a is positional-only by its two underscores: remove them"),
+        (reserved, "__class__ is positional-only"),
         (starred, "rest stands for any number .* one list"),
         (double_starred, "options stands for arguments of any name: take one dictionary"),
         (unresolvable, "annotation of where .*'Nowhere' is not defined.*top of the module"),
@@ -374,7 +402,6 @@ def inner(a: list[Home]): ...
         (math.sqrt, "x is positional-only"),
         (iter, "iter cannot be a tool: .*give a function that calls it"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_a_tool_says_why_and_what_to_do(function, message):
     with pytest.raises(TypeError, match=message):
@@ -460,6 +487,70 @@ def test_bad_arguments_are_told_to_the_model(annotation, arguments, message):
     assert isinstance(caught.value, RealtimeError)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "number", "given"),
+    [
+        (int, "5.0", "5"),
+        (int, "-0.0", "0"),
+        (int, "1e2", "100"),
+        (int, "9007199254740993.0", "9007199254740993"),
+        (int | str, "5.0", "5"),
+        (list[int], "[1, 2.0]", "[1,2]"),
+        (dict[str, Point], '{"a": [1.0, 2.5]}', '{"a":[1.0,2.5]}'),
+        (Level, "9.0", "9"),
+        (Literal[1, "a"], "1.0", "1"),
+        (float, "5.0", "5.0"),
+        (Any, "5.0", "5.0"),
+    ],
+)
+def test_a_whole_number_is_an_integer_however_it_is_written(annotation, number, given):
+    tool = Tool.of(taking(annotation))
+    assert tool.call(f'{{"value": {number}}}') == f"[{given}]"
+    Draft202012Validator(tool.declaration.parameters).validate({"value": json.loads(number)})
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (int, "5.5", r"Expected `int`, got `float` - at `\$.value`"),
+        (int, '"5"', r"Expected `int`, got `str` - at `\$.value`"),
+        (int, '"5.0"', r"Expected `int`, got `str`"),
+        (int, "true", r"Expected `int`, got `bool`"),
+        (int, "1e400", "Number out of range"),
+        (int, "1e99999999999", "Number out of range"),
+        (str, "5.0", r"Expected `str`, got `int`"),
+        (Annotated[int, msgspec.Meta(le=4)], "5.0", r"Expected `int` <= 4 - at `\$.value`"),
+        (list[int], "[1.0, null]", r"Expected `int`, got `null` - at `\$.value\[1\]`"),
+    ],
+)
+def test_nothing_else_is_made_a_number(annotation, value, message):
+    with pytest.raises(BadArguments, match=message):
+        Tool.of(taking(annotation)).call(f'{{"value": {value}}}')
+
+
+def test_a_decimal_stays_exact_beside_a_whole_number():
+    def probe(n: int, d: Decimal):
+        return [n, d]
+
+    assert Tool.of(probe).call('{"n": 5.0, "d": 0.10000000000000000000001}') == '[5,"0.10000000000000000000001"]'
+
+
+def test_null_leaves_out_what_has_a_default_and_does_not_take_null():
+    def go(must: int | None, days: int = 3, city: str | None = "Paris", other: Any = 1, tags: list[str] = ["a"]):  # noqa: B006
+        return [must, days, city, other, tags]
+
+    tool = Tool.of(go)
+    everything = '{"must": null, "days": null, "city": null, "other": null, "tags": null}'
+    assert tool.call(everything) == '[null,3,null,null,["a"]]'
+    assert tool.call('{"must": 1.0, "days": null}') == '[1,3,"Paris",1,["a"]]'
+    with pytest.raises(BadArguments, match="unknown field `more`"):
+        tool.call('{"must": 1, "more": null}')
+    with pytest.raises(BadArguments, match=r"at `\$.tags\[0\]`"):
+        tool.call('{"must": 1, "tags": [null]}')
+    with pytest.raises(BadArguments, match=r"Expected `int`, got `null` - at `\$.value`"):
+        Tool.of(taking(int)).call('{"value": null}')
+
+
 def test_the_functions_own_exceptions_pass():
     def fail():
         raise LookupError("no such city")
@@ -512,7 +603,7 @@ ROUND: list[Any] = []
 ROUND.append(ROUND)
 
 
-@pytest.mark.parametrize("result", [object(), 1 + 2j, {(1, 2): 3}, iter([]), "\ud800", ["\ud800"], ROUND], ids=ascii)
+@pytest.mark.parametrize("result", [object(), 1 + 2j, {(1, 2): 3}, iter([]), "\ud800", ["\ud800"], ROUND])
 def test_what_cannot_be_json_names_the_tool(result):
     with pytest.raises(TypeError, match="the result of probe cannot be made JSON: "):
         Tool.of(lambda: result, name="probe").call("")
@@ -529,3 +620,13 @@ def test_what_cannot_be_json_names_the_tool(result):
 )
 def test_an_error_is_told_by_type_and_message(error, text):
     assert json.loads(error_output(error)) == {"error": text}
+
+
+def test_an_error_that_cannot_say_what_it_is_is_told_by_type():
+    class Broken(Exception):
+        def __str__(self):
+            raise RuntimeError("not even this")
+
+    assert error_output(Broken()) == '{"error":"Broken"}'
+    assert error_output(type("Wrong", (Exception,), {"__str__": lambda self: None})()) == '{"error":"Wrong"}'
+    assert error_output(type("Odd", (Exception,), {"__format__": lambda self, how: 1})("a")) == '{"error":"Odd"}'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from .classes import check_classes
+from .keys import check_keys
 from .signature import Parameter, Signature
-from .type_tree import types_within
 
 if TYPE_CHECKING:
     import msgspec
@@ -17,13 +18,14 @@ def arguments_type(signature: Signature) -> type[msgspec.Struct]:
     A parameter that has a default may be absent, and its field is ``msgspec.UNSET`` then.
 
     Raises:
-        TypeError: an annotation has no JSON form.
+        TypeError: an annotation has no JSON form, or none that a model could write.
     """
     import msgspec
 
     fields: list[Any] = []
+    classes: dict[str, Any] = {}
     for parameter in signature.parameters:
-        _check(signature.name, parameter)
+        _check(signature.name, parameter, classes)
         fields.append((parameter.name, parameter.annotation) if parameter.required else _optional(parameter))
     return msgspec.defstruct(
         signature.name,
@@ -34,27 +36,28 @@ def arguments_type(signature: Signature) -> type[msgspec.Struct]:
     )
 
 
-def _check(function: str, parameter: Parameter) -> None:
-    """One by one, because msgspec does not say whose the annotation is."""
+def fits(text: bytes, annotation: Any) -> bool:
+    """Whether JSON text can be decoded as what is annotated."""
     import msgspec
 
     try:
+        msgspec.json.decode(text, type=annotation)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _check(function: str, parameter: Parameter, classes: dict[str, Any]) -> None:
+    """One by one, because msgspec does not say whose the annotation is. The classes are those met so far, by name."""
+    import msgspec
+
+    try:
+        check_classes(parameter.annotation, classes)
         msgspec.json.schema(parameter.annotation, schema_hook=_no_schema)
         msgspec.json.Decoder(parameter.annotation)  # knows of some that the schema does not
-        _check_keys(parameter.annotation)
+        check_keys(parameter.annotation)
     except Exception as error:  # annotations inside classes are evaluated here, and can raise anything
         raise TypeError(f"{function} cannot be a tool: parameter {parameter.name}: {error}") from error
-
-
-def _check_keys(annotation: Any) -> None:
-    """Refuse what neither of the two minds: keys that are no strings in JSON."""
-    from msgspec import inspect
-
-    wrong = (inspect.BoolType, inspect.CollectionType, inspect.TupleType, inspect.DictType)
-    for kind in types_within(annotation):
-        key = getattr(kind, "key_type", None)
-        if isinstance(key, wrong) or hasattr(key, "fields"):
-            raise TypeError("a dictionary with such keys has no JSON form; take a list of pairs, or text for a key")
 
 
 def _no_schema(kind: type) -> dict[str, Any]:
@@ -66,23 +69,13 @@ def _optional(parameter: Parameter) -> tuple[str, Any, Any]:
     import msgspec
 
     annotation = parameter.annotation
-    if parameter.default is None and not _fits(b"null", annotation):
+    if parameter.default is None and not fits(b"null", annotation):
         annotation = annotation | None  # `city: str = None` is common, and means this
     absent = annotation | msgspec.UnsetType
     try:
         default = msgspec.json.encode(parameter.default)
     except (TypeError, ValueError, RecursionError):  # a sentinel, an open file
         return parameter.name, absent, msgspec.UNSET
-    if _fits(default, annotation):  # infinity does not
+    if fits(default, annotation):  # infinity does not
         absent = Annotated[absent, msgspec.Meta(extra_json_schema={"default": msgspec.json.decode(default)})]
     return parameter.name, absent, msgspec.UNSET
-
-
-def _fits(text: bytes, annotation: Any) -> bool:
-    import msgspec
-
-    try:
-        msgspec.json.decode(text, type=annotation)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_or
 from typing_extensions import NotRequired, Required
 
 from .documentation import Documentation
+from .keys import declare_keys
 from .references import REFERENCE, Schema, without_references
 from .type_tree import types_within
 
@@ -43,7 +44,8 @@ def _describe_fields(component: Schema, kind: type, fields: tuple[msgspec.inspec
     for schema, field in zip(schemas, fields, strict=True):
         if in_order:  # a NamedTuple is an array, in which nothing else says which is which
             schema.setdefault("title", field.name)
-        _describe(schema, hints[field.name])
+        _describe(schema, hints.get(field.name, Any))  # a namedtuple may have none
+        declare_keys(schema, field.type)
         if line := documented.get(field.name):
             schema.setdefault("description", line)
 

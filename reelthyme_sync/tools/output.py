@@ -23,6 +23,14 @@ def error_output(error: BaseException) -> str:
     """
     import msgspec
 
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     # Names of files may hold lone surrogates, and this must not fail.
-    return msgspec.json.encode({"error": text.encode(errors="backslashreplace").decode()}).decode()
+    return msgspec.json.encode({"error": error_text(error).encode(errors="backslashreplace").decode()}).decode()
+
+
+def error_text(error: BaseException) -> str:
+    """The type of an exception, and its message if it has one and can say it."""
+    try:
+        message = f": {error}" if str(error) else ""
+    except Exception:  # its own ``__str__`` failed
+        message = ""
+    return f"{type(error).__name__}{message}"

@@ -81,6 +81,10 @@ def _parameters(function: str, taken: list[inspect.Parameter], known: Mapping[st
             raise TypeError(f"{function} cannot be a tool: {parameter.name} {refused}")
         if parameter is taken[0] and parameter.name in ("self", "cls") and parameter.annotation is parameter.empty:
             raise TypeError(f"{function} cannot be a tool: it is not bound; give the method of an object")
+        if parameter.name.startswith("__"):
+            raise TypeError(
+                f"{function} cannot be a tool: {parameter.name} is positional-only by its two underscores: remove them"
+            )
         yield Parameter(parameter.name, _resolved(function, parameter, known), parameter.default)
 
 

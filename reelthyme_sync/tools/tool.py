@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
-from ..errors import BadArguments
 from ..events import FunctionTool
 from ..events.base import UNSET
 from .arguments import arguments_type
+from .decoder import ArgumentsDecoder
 from .documentation import Documentation
 from .json_schema import json_schema
 from .output import output_text
 from .signature import Signature
-
-if TYPE_CHECKING:
-    import msgspec
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # the service's rule
 
@@ -34,7 +31,7 @@ class Tool:
 
     declaration: FunctionTool
     function: Callable[..., Any]
-    _arguments: msgspec.json.Decoder[Any] = attrs.field(repr=False)
+    _arguments: ArgumentsDecoder = attrs.field(repr=False)
 
     @classmethod
     def of(cls, function: Callable[..., Any], name: str | None = None, description: str | None = None) -> Tool:
@@ -43,10 +40,14 @@ class Tool:
         A parameter may be whatever has a JSON form: the plain types, ``Literal``, enums, dates, lists, dictionaries,
         attrs classes, dataclasses, ``TypedDict``, ``NamedTuple``, in each other and in unions. One without annotation
         takes any JSON; one with a default may be left out; one that may be None must have a default to be left out.
-        What ``functools.partial`` has filled in is not the model's to know.
+        What ``functools.partial`` has filled in is not the model's to know. Of a class with fields, ``__post_init__``
+        and attrs' validators are run, and what they raise is told to the model as ``BadArguments``; a class that counts
+        on more (an ``__init__`` of its own, a converter, ``init=False``) is refused.
 
         A parameter is described by a plain string, ``city: Annotated[str, "the city"]``, or by the docstring (Google,
-        NumPy or reST style); so are the fields of the classes that it is made of.
+        NumPy or reST style); so are the fields of the classes that it is made of. For a description the model gets the
+        docstring's text above its first section (``Args``, ``Parameters``, ``Returns``, ``Notes``, ``:param``): the
+        other sections, and what stands below them, are for people. Tell the model above what it must know.
 
         Args:
             function: a function, a bound method, a ``functools.partial``, or an object with ``__call__``.
@@ -57,8 +58,6 @@ class Tool:
             TypeError: it cannot be one: it is asynchronous, or the model could not give a parameter what it takes.
             ValueError: the name is not 1 to 64 letters, digits, underscores and dashes, all of them ASCII.
         """
-        import msgspec
-
         signature = Signature.of(function)
         name = signature.name if name is None else name
         if not _NAME.fullmatch(name):
@@ -72,7 +71,7 @@ class Tool:
             description=(documentation.text if description is None else description) or UNSET,
             parameters=json_schema(arguments),
         )
-        return cls(declaration, function, msgspec.json.Decoder(arguments))
+        return cls(declaration, function, ArgumentsDecoder(name, arguments))
 
     def call(self, arguments: str) -> str:
         """Run the function and give the text for a ``FunctionCallOutput``.
@@ -85,27 +84,13 @@ class Tool:
             arguments: a JSON object, as in ``FunctionCall.arguments``; nothing at all counts as an empty one.
 
         Raises:
-            BadArguments: they are not JSON, or do not fit the parameters.
+            BadArguments: they are not JSON, or do not fit the parameters; the function was not run. ``5.0`` fits an
+                integer, and ``null`` leaves out a parameter that has a default and does not take null.
             TypeError: the result cannot be made JSON.
             Exception: whatever the function raises.
         """
-        result = self.function(**self._given(arguments))
+        result = self.function(**self._arguments.decode(arguments if arguments.strip() else "{}"))
         try:
             return output_text(result)
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"the result of {self.declaration.name} cannot be made JSON: {error}") from error
-
-    def _given(self, arguments: str) -> dict[str, Any]:
-        """The arguments by name. What was left out is left out here, too: the function's own default applies."""
-        import msgspec
-
-        try:
-            decoded = self._arguments.decode(arguments if arguments.strip() else "{}")
-        except msgspec.ValidationError as error:
-            raise BadArguments(f"arguments of {self.declaration.name}: {error}") from error
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise BadArguments(f"arguments of {self.declaration.name} are not valid JSON: {error}") from error
-        except TypeError as error:  # what is to go into a set, or to be a key, cannot be hashed
-            raise BadArguments(f"arguments of {self.declaration.name}: {error}") from error
-        given = ((name, getattr(decoded, name)) for name in decoded.__struct_fields__)
-        return {name: value for name, value in given if value is not msgspec.UNSET}
