@@ -18,7 +18,7 @@ demo: setup ## a conversation on this machine, without a key or a network
 	@$(BIN)/python -m reelthyme_sync demo
 
 test: lint types ## lint, types, and every test but the soaks
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 lint: setup-dev ## style and format
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from .errors import AudioUnavailable, ConnectionClosed
 from .events import AudioFormat, DeviceLost, InputAudioBufferAppend
 from .formats import input_format
 from .pcm import encode_base64
-from .room import room_of
+from .room import Room
 from .session import Session
 
 if TYPE_CHECKING:
@@ -66,9 +67,14 @@ def capture_audio(
             ``echo``.
     """
     session.home.check()
-    channel = Channel(Packer(interval_ms), gate)
-    control = echo_control(echo)
-    return Capture(session, at_our_rate(microphone or default_microphone()), channel, echo=control)
+    with contextlib.ExitStack() as undo:
+        if microphone is not None:
+            undo.callback(microphone.close)
+        channel = Channel(Packer(interval_ms), gate)
+        control = echo_control(echo)
+        capture = Capture(session, at_our_rate(microphone or default_microphone()), channel, echo=control)
+        undo.pop_all()
+    return capture
 
 
 @attrs.frozen(kw_only=True)
@@ -195,7 +201,7 @@ class Capture:
 
     def _record(self, microphone: Microphone) -> None:
         if self._echo is not None:
-            microphone = room_of(self._session).listen(microphone, self._echo)
+            microphone = self._session.shared(Room).listen(microphone, self._echo)
         self._recorder = Recorder(microphone, hear=self._hear, ended=self._recorded, ordinal=self._session.ordinal)
         self._forget_end = self._session.on_end(self._recorder.finish)
 

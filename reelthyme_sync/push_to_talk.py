@@ -107,10 +107,12 @@ class PushToTalk:
         self._deciding = threading.Lock()  # never held while sending: the reader takes it for every event
         self._turning = threading.Lock()  # a press and a release come one after the other, with all that they send
         self._held = False
-        channel = Channel(Packer(interval_ms), self._valve)
-        control = echo_control(echo)
-        opened = at_our_rate(microphone or default_microphone())
         with contextlib.ExitStack() as undo:
+            if microphone is not None:
+                undo.callback(microphone.close)
+            channel = Channel(Packer(interval_ms), self._valve)
+            control = echo_control(echo)
+            opened = at_our_rate(microphone or default_microphone())
             undo.callback(opened.close)
             if configure:
                 session.send(NO_TURN_DETECTION)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import _sigterm, codec
 from ._ending import Ending
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Outgoing: TypeAlias = ClientEvent | Mapping[str, Any]
 """What can be sent: an event, or a dictionary in its shape on the wire."""
+
+Shared = TypeVar("Shared")
 
 _ordinals = itertools.count(1)
 
@@ -82,6 +84,8 @@ class Session:
         self._catching_up: int | None = None  # the thread on which a route is shown what had arrived before it
         self._routes = Routes()
         self._configuration: AnySession | None = None
+        self._sharing = threading.Lock()
+        self._shared: dict[Callable[[], Any], Any] = {}
         self._ending = Ending()
         make_link = partial(Link, ordinal=self.ordinal, max_queue=max_queue, ping_interval=ping_interval)
         self._link: Link | Lifeline
@@ -206,6 +210,14 @@ class Session:
         """
         self.home.check()
         self._inbox.push(event)
+
+    def shared(self, kind: Callable[[], Shared]) -> Shared:
+        """The one thing of its kind that all who use this session share: made when it is first asked for."""
+        with self._sharing:
+            if kind not in self._shared:
+                self._shared[kind] = kind()
+            thing: Shared = self._shared[kind]
+            return thing
 
     def on_end(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have ``callback`` called once the session has ended: on a thread of it, or at once if it has already.

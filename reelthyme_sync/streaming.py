@@ -39,7 +39,7 @@ from .events import (
 from .formats import output_format
 from .playback import AudioPart, Heard
 from .replies import Replies
-from .room import room_of
+from .room import Room
 from .session import Session
 
 log = logging.getLogger("reelthyme_sync")
@@ -198,9 +198,8 @@ class AudioStream:
             self._send(message)
 
     def _playing_on(self, speaker: Speaker) -> Player:
-        room = room_of(self._session)
-        room.play(speaker)
-        player = Player(speaker, ordinal=self._session.ordinal, failed=self._lost, far_end=room.far_end)
+        played = self._session.shared(Room).play(speaker)
+        player = Player(speaker, ordinal=self._session.ordinal, failed=self._lost, reference=played)
         player.volume = self._volume
         return player
 

@@ -101,7 +101,7 @@ class SoundCard:
         self.users = 0
         self.scans = 0
         self.latency = LATENCY
-        self.refusals: dict[str, OSError] = {}
+        self.refusals: dict[str, BaseException] = {}
         self.closing: Callable[[], object] = lambda: None
         self.calls: list[tuple[str, bool]] = []
         self.demands: Callable[[int, int], int] = lambda rate, channels: 0

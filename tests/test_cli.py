@@ -12,13 +12,14 @@ from reelthyme_sync import __version__, cli, events
 from reelthyme_sync.audio import LEFT
 from reelthyme_sync.audio.pyaudio_device import Device
 from reelthyme_sync.audio.software import SoftwareMicrophone
-from reelthyme_sync.cli import check
+from reelthyme_sync.cli import arguments, check
 from reelthyme_sync.cli.directors import OneRecording, ThreeQuestions, forever
 from reelthyme_sync.cli.invitation import echo_control, invite
 from reelthyme_sync.cli.sound import Sound
 from reelthyme_sync.cli.toolbox import Toolbox
 from reelthyme_sync.cli.transcript import Transcript
 from reelthyme_sync.echo import EchoCanceller, HalfDuplex
+from reelthyme_sync.errors import AudioUnavailable
 from reelthyme_sync.pcm import ms_to_bytes, silence, to_pcm16
 
 
@@ -53,6 +54,18 @@ class Playing:
         self.queued_ms = queued_ms
 
 
+class Interrupted:
+    """The import of a module, by what is raised then."""
+
+    def __init__(self, module: str, error: BaseException) -> None:
+        self._module = module
+        self._error = error
+
+    def find_spec(self, name, path=None, target=None) -> None:
+        if name == self._module:
+            raise self._error
+
+
 class TestArguments:
     def test_version(self, capsys):
         with pytest.raises(SystemExit) as caught:
@@ -61,7 +74,16 @@ class TestArguments:
         assert __version__ in capsys.readouterr().out
 
     @pytest.mark.parametrize(
-        "arguments", [[], ["sing"], ["talk", "--nonsense"], ["serve", "--port", "x"], ["talk", "--url", "ftp://a"]]
+        "arguments",
+        [
+            [],
+            ["sing"],
+            ["talk", "--nonsense"],
+            ["serve", "--port", "x"],
+            ["talk", "--url", "ftp://a"],
+            ["devices", "--speaker", "nope"],
+            ["devices", "--microphone", "0"],
+        ],
     )
     def test_bad_ones(self, arguments, capsys):
         with pytest.raises(SystemExit) as caught:
@@ -85,6 +107,31 @@ class TestArguments:
         error = capsys.readouterr().err
         assert error.startswith("reelthyme: There is no file")
         assert error.count("\n") == 1
+
+    @pytest.mark.parametrize(
+        ("command", "module"),
+        [
+            ("talk", "arguments"),
+            ("talk", "talk"),
+            ("demo", "demo"),
+            ("serve", "serve"),
+            ("devices", "devices"),
+            ("devices --check", "check"),
+        ],
+    )
+    def test_ctrl_c_while_a_command_is_imported_is_no_traceback(self, command, module, monkeypatch, capsys):
+        name = f"reelthyme_sync.cli.{module}"
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Interrupted(name, KeyboardInterrupt()), *sys.meta_path])
+        assert cli.main(command.split()) == 130
+        assert capsys.readouterr() == ("", "")
+
+    def test_what_to_install_is_a_line_of_its_own(self, monkeypatch, capsys):
+        missing = ModuleNotFoundError("No module named 'rich'", name="rich")
+        monkeypatch.delitem(sys.modules, "reelthyme_sync.cli.serve", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Interrupted("reelthyme_sync.cli.serve", missing), *sys.meta_path])
+        assert cli.main(["serve"]) == 1
+        assert 'pip install "reelthyme_sync[all]"' in capsys.readouterr().err.splitlines()
 
 
 class TestTranscript:
@@ -198,22 +245,25 @@ class TestOpenSpeakers:
         return io.StringIO()
 
     def invitation(self, printed, echo) -> str:
-        invite(Console(file=printed, width=200), echo, hint=": ask for the weather, say")
+        invite(Console(file=printed, width=80), echo, hint=": ask for the weather, say")
         return printed.getvalue()
 
     def test_with_the_package_the_assistant_can_be_interrupted(self, printed):
         pytest.importorskip("pywebrtc_audio")
         echo = echo_control()
         assert isinstance(echo, EchoCanceller)
-        assert self.invitation(printed, echo).startswith("Speak: ask for the weather, say, and interrupt as you like.")
+        words = " ".join(self.invitation(printed, echo).split())
+        assert words.startswith("Speak: ask for the weather, say, and interrupt as you like")
+        assert "with a headset or without one" in words
+        assert "--no-echo-cancelling" not in words
 
     @pytest.mark.usefixtures("without_pywebrtc")
     def test_without_it_the_user_is_told_how_to_get_it(self, printed, caplog):
         echo = echo_control()
         assert isinstance(echo, HalfDuplex)
         words = self.invitation(printed, echo)
-        assert "cannot be interrupted" in words
-        assert 'pip install "reelthyme_sync[aec]"' in words
+        assert "cannot be interrupted" in " ".join(words.split())
+        assert 'pip install "reelthyme_sync[aec]"' in words.splitlines()
         assert caplog.messages == []  # said once
 
     def test_without_cancelling_a_headset_is_advised(self, printed):
@@ -222,7 +272,7 @@ class TestOpenSpeakers:
     @pytest.mark.parametrize("command", ["talk", "demo"])
     def test_cancelling_is_on_unless_it_is_turned_off(self, command, monkeypatch):
         asked = []
-        monkeypatch.setattr(cli, f"_{command}", lambda arguments: asked.append(arguments.echo_cancelling) or 0)
+        monkeypatch.setattr(arguments, f"_{command}", lambda arguments: asked.append(arguments.echo_cancelling) or 0)
         assert cli.main([command]) == cli.main([command, "--no-echo-cancelling"]) == 0
         assert asked == [True, False]
 
@@ -252,31 +302,55 @@ class Room:
         loudness: of the echo; 1.0 is as loud as it was played.
         noise: of the room, in steps of 16 bits.
         late: blocks that find the speaker empty.
+        joined: whether both are one stream.
+        unread: blocks that were recorded before anything was played.
+        lost_after: blocks after which the speaker is lost.
     """
 
     sample_rate = 24_000
     overflows = 0
     heard = 0
 
-    def __init__(self, *, loudness: float = 0.3, noise: float = 5.0, late: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        loudness: float = 0.3,
+        noise: float = 5.0,
+        late: int = 0,
+        joined: bool = True,
+        unread: int = 0,
+        lost_after: float = float("inf"),
+    ) -> None:
         self.starved = 0
-        self.played = b""
+        self.played: bytes | None = None
         self.closed = 0
-        self._loudness, self._noise, self._late = loudness, noise, late
+        self.joined = joined
+        self.blocks = 0
+        self._unread = unread
+        self._loudness, self._noise, self._late, self._lost_after = loudness, noise, late, lost_after
         self._random = np.random.default_rng(1)
         self._waiting = bytearray()
         self._air = bytearray(silence(30))
+
+    def wait_writable(self) -> None:
+        if self.blocks >= self._lost_after:
+            raise AudioUnavailable("The speaker has stopped")
 
     def write(self, pcm: bytes) -> None:
         self._waiting += pcm
 
     def read(self) -> bytes:
         size = ms_to_bytes(10)
-        self.played = bytes(self._waiting[:size])
+        if self._unread:
+            self._unread -= 1
+            return silence(10)
+        played = bytes(self._waiting[:size]).ljust(size, b"\0")
         del self._waiting[:size]
-        if self._late:
+        self.played = played if self.joined else None
+        self.blocks += 1
+        if self._late and any(played):
             self._late, self.starved = self._late - 1, self.starved + 240
-        self._air += self.played
+        self._air += played
         echo = np.frombuffer(bytes(self._air[:size]), "<i2") * self._loudness
         del self._air[:size]
         return to_pcm16(echo + self._noise * self._random.standard_normal(240))
@@ -289,10 +363,10 @@ class Room:
 
 
 class TestDevicesCheck:
-    def check(self, room, monkeypatch, capsys, *, joined: bool = True) -> tuple[int, str]:
+    def check(self, room, monkeypatch, capsys) -> tuple[int, str]:
         device = Device(0, "card", 1, 1, default_input=True, default_output=True, rate=48_000)
         monkeypatch.setattr(check, "list_devices", lambda: [device])
-        monkeypatch.setattr(check, "join", lambda speaker, microphone: joined)
+        monkeypatch.setattr(check, "join", lambda speaker, microphone: room.joined)
         monkeypatch.setattr("reelthyme_sync.audio.pyaudio_device.PyAudioSpeaker", lambda device, tap: room)
         monkeypatch.setattr("reelthyme_sync.audio.pyaudio_device.PyAudioMicrophone", lambda device, tap: room)
         status = cli.main(["devices", "--check"])
@@ -323,13 +397,50 @@ class TestDevicesCheck:
         assert status == 0
         assert self.figures(printed)["delay"] == "30 ms"
         assert self.figures(printed)["after cancelling"] == "not known"
-        assert 'pip install "reelthyme_sync[aec]"' in " ".join(printed.split())
+        assert 'pip install "reelthyme_sync[aec]"' in printed.splitlines()
 
     def test_two_streams_and_lost_sound_are_told(self, monkeypatch, capsys):
-        status, printed = self.check(Room(late=3), monkeypatch, capsys, joined=False)
+        status, printed = self.check(Room(late=3, joined=False), monkeypatch, capsys)
         assert status == 0
         assert self.figures(printed)["together"].startswith("no, as two streams")
         assert self.figures(printed)["lost sound"] == "30 ms"
+
+    def test_what_waits_for_the_speaker_is_no_delay(self, monkeypatch, capsys):
+        together, apart = (
+            self.figures(self.check(Room(joined=joined), monkeypatch, capsys)[1]) for joined in (True, False)
+        )
+        assert together["delay"] == apart["delay"] == "30 ms"
+
+    def test_what_was_recorded_before_is_no_delay(self, monkeypatch, capsys):
+        monkeypatch.setattr(check, "monotonic", iter([0.0, 0.5]).__next__)
+        assert self.figures(self.check(Room(joined=False, unread=50), monkeypatch, capsys)[1])["delay"] == "30 ms"
+
+    def test_a_speaker_that_is_lost_ends_it_at_once(self, monkeypatch, capsys):
+        room = Room(lost_after=20)
+        assert self.check(room, monkeypatch, capsys)[0] == 1
+        assert room.blocks < 40
+
+    @pytest.mark.usefixtures("colours")
+    def test_figures_are_not_coloured(self, monkeypatch, capsys):
+        assert "\x1b" not in self.check(Room(), monkeypatch, capsys)[1]
+
+    @pytest.fixture
+    def colours(self, monkeypatch):
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+
+    @pytest.mark.parametrize(
+        ("room", "words"),
+        [
+            ({}, "dB less, inaudible"),
+            ({"loudness": 0.02, "noise": 150.0}, "below the noise, as before"),
+        ],
+    )
+    def test_how_much_of_the_echo_is_left(self, room, words, monkeypatch, capsys):
+        pytest.importorskip("pywebrtc_audio")
+        status, printed = self.check(Room(**room), monkeypatch, capsys)
+        assert status == 0
+        assert self.figures(printed)["after cancelling"].endswith(words)
 
     @pytest.mark.parametrize(
         ("room", "status", "words"),

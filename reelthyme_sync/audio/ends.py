@@ -10,6 +10,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ..errors import AudioUnavailable
+from ..pcm import BYTES_PER_SAMPLE
 from .device_list import NOUN
 
 
@@ -48,11 +49,12 @@ class Ends:
         if self.speaker is not None:
             self.speaker.resume(latency=latency)
 
-    def pass_on(self, recorded: bytes, samples: int, *, overflow: bool, underflow: bool) -> bytes | None:
+    def pass_on(self, recorded: bytes | None, samples: int, *, overflow: bool, underflow: bool) -> bytes | None:
         """One call of the device.
 
         Args:
-            recorded: the block that was recorded, mono.
+            recorded: the block that was recorded, mono. If the device has none, silence takes its place, and counts as
+                lost: the clocks of both directions stay one.
             samples: the length of a block.
             overflow: some of what was recorded before it was lost.
             underflow: silence had to be played before this call.
@@ -62,7 +64,8 @@ class Ends:
         """
         played = None if self.speaker is None else self.speaker.pull(samples, lost=underflow)
         if self.microphone is not None:
-            self.microphone.push(recorded, played, lost=overflow)
+            block = recorded or bytes(samples * BYTES_PER_SAMPLE)
+            self.microphone.push(block, played, lost=overflow or not recorded)
         return played
 
     def fail(self, reason: str, cause: BaseException | None = None) -> None:

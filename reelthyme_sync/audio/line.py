@@ -8,9 +8,10 @@ gap of 27 to 53 ms (measured). Knows streams and buffers; neither a speaker nor 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from .._exit import Resident
@@ -22,8 +23,10 @@ from .portaudio import GONE, Stream, kept_in_use
 
 log = logging.getLogger("reelthyme_sync")
 
-_changing: Final = threading.Lock()
+_changing = threading.Lock()
 """Guards which line is on which stream. Taken before PortAudio's own lock, and never by a callback."""
+
+_STAY_TWO: Final = "speaker and microphone stay two streams: %s"
 
 
 class Line:
@@ -72,39 +75,50 @@ class Line:
         """Be one stream with another line, this one the speaker's. Any thread.
 
         Returns:
-            Whether they are. If not, each goes on as before, or its buffer is told that the device is gone.
+            Whether they are. If not, and after any error, each goes on with a stream of its own, or its buffer is told
+            that the device is gone.
         """
         if not (self._home.here and microphone._home.here):
             return False
         with _changing:
             if self._partner is microphone:
                 return self._stream.alive
-            if not (self._may_join and microphone._may_join and self.rate == microphone.rate):
+            if not (self._may_join and microphone._may_join):
                 return False
-            with kept_in_use():
-                released = [line._stream.close() for line in (self, microphone)]
-                if all(released) and self._run_with(microphone):
+            if self.rate != microphone.rate:
+                log.info(_STAY_TWO, f"their devices run at {self.rate} and {microphone.rate} samples a second")
+                return False
+            with kept_in_use(), ExitStack() as otherwise:  # which Ctrl-C, or want of a thread, must not prevent
+                for line in (microphone, self):
+                    otherwise.callback(line._run_alone)
+                if self._run_with(microphone):
+                    otherwise.pop_all()
                     return True
-                for line, free in zip((self, microphone), released, strict=True):
-                    line._run_alone(free=free)
-                return False
+            return False
 
     def close(self) -> None:
         """Cut the sound and release the device. Any thread, idempotent; not in a fork.
 
-        A partner goes on, on a stream of its own.
+        A partner goes on, on a stream of its own; while the process exits, on the one that they shared.
         """
         if not self._home.here:
             return
         with _changing:
-            if not self._closed:
-                self._leave_stream()
+            try:
+                if not self._closed:
+                    self._leave_stream()
+            finally:
                 self._closed = True  # only now: the exit of the process waits for it
-        self._forget_exit()
+                self._forget_exit()
 
     @property
     def _may_join(self) -> bool:
-        return self._partner is None and self._stream.alive and not (self._closed or self._exiting)
+        return self._partner is None and self._stream.alive and not (self._closed or self._at_exit)
+
+    @property
+    def _at_exit(self) -> bool:
+        """Whether no stream may be opened any more: once the main thread has ended, Python 3.12 starts no thread."""
+        return self._exiting or not threading.main_thread().is_alive()
 
     def _leave_stream(self) -> None:
         partner, self._partner = self._partner, None
@@ -112,35 +126,52 @@ class Line:
             self._stream.close()
             return
         partner._partner = None
-        if not self._stream.alive or self._exiting:  # if it failed, the partner has been told
+        if not self._stream.alive:  # the partner has been told
             self._stream.close()
-            return
-        with kept_in_use():
-            partner._run_alone(free=self._stream.close())
+        elif self._at_exit:
+            self._stream.go_on_with(partner._ends)
+        else:
+            with kept_in_use():
+                partner._run_alone()
 
     def _run_with(self, microphone: Line) -> bool:
         devices = {line._direction: line._stream.devices[line._direction].index for line in (self, microphone)}
-        try:
-            stream = Stream(devices, self.rate, fixed=True)
-            stream.start(Ends(speaker=self._ends.speaker, microphone=microphone._ends.microphone))
-        except AudioUnavailable as refusal:
-            log.info("speaker and microphone stay two streams: %s", refusal)
+        released = [line._stream.close() for line in (self, microphone)]
+        if not all(released):
             return False
-        self._stream = microphone._stream = stream
+        try:
+            self._stream = microphone._stream = Stream(devices, self.rate, fixed=True)
+            self._stream.start(Ends(speaker=self._ends.speaker, microphone=microphone._ends.microphone))
+        except AudioUnavailable as refusal:
+            log.info(_STAY_TWO, refusal)
+            return False
         self._partner, microphone._partner = microphone, self
         return True
 
-    def _run_alone(self, *, free: bool) -> None:
-        """Go on with a stream of its own, if PortAudio has let go of the one before."""
-        if not free:
-            self._ends.fail(GONE)
-            return
+    def _run_alone(self) -> None:
+        """Go on with a stream of its own, if PortAudio lets go of the one before."""
+        self._partner = None
+        device = self._stream.devices[self._direction].index
         try:
-            stream = Stream({self._direction: self._stream.devices[self._direction].index}, self.rate, fixed=True)
-            self._stream = stream
-            stream.start(self._ends)
-        except AudioUnavailable as error:
-            self._ends.fail(f"is lost after a change of streams: {error}", error)
+            if not self._stream.close():
+                self._ends.fail(GONE)
+                return
+            self._stream = Stream({self._direction: device}, self.rate, fixed=True)
+            self._stream.start(self._ends)
+        except BaseException as error:
+            self._ends.fail(f"is lost after a change of streams: {str(error) or repr(error)}", error)
+            if not isinstance(error, Exception):
+                raise
 
     def _tell_of_exit(self) -> None:
         self._exiting = True
+
+
+def _reset_in_child() -> None:
+    """A forked child has lines of its own only, and the thread that was changing one is not there to let go."""
+    global _changing
+    _changing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)

@@ -53,6 +53,9 @@ _LEARNING_MS: Final = 1000
 """Of speech, before which a canceller's work is not judged."""
 
 _BLOCK_MS: Final = 20
+_HUM_HZ: Final = (60.0, 100.0)
+"""Up to the first nothing counts, from the second on all does: neither an offset nor the mains' hum is an echo."""
+
 _NOTHING: Final = 1 / 256  # the power of a sixteenth of a step of 16 bits
 _FULL_SCALE: Final = 32_700
 _CLIPPED_SHARE: Final = 1e-4
@@ -71,6 +74,9 @@ TOO_LITTLE_DB: Final = 20.0
 _BURIED_DB: Final = 6.0
 """What is left counts only if it stands out of the noise so far: in a loud room nothing can be taken out below that."""
 
+_INAUDIBLE_DBFS: Final = -60.0
+"""What is left of a voice there, nobody hears: neither the assistant nor its detector of speech."""
+
 _TOO_LOUD_DB: Final = -6.0
 _NOISY_DBFS: Final = -45.0
 
@@ -79,8 +85,9 @@ class Finding(enum.Enum):
     """Something to say about a loop, and what to do about it."""
 
     NO_SIGNAL = (
-        "The microphone gives nothing at all, not even noise. Is it muted, or is this program not allowed to use it "
-        "(macOS: System Settings, Privacy & Security, Microphone)? Or name another one: --microphone."
+        "The microphone gives nothing at all, not even noise. Either it makes none and does not hear the speaker, as "
+        "some headsets: then all is well. Or it is muted, or this program is not allowed to use it (macOS: System "
+        "Settings, Privacy & Security, Microphone), or it is another one: --microphone."
     )
     NOT_HEARD = (
         "The microphone does not hear the speaker. If you heard the sound in a headset, all is well. If you did not, "
@@ -93,7 +100,8 @@ class Finding(enum.Enum):
     ECHO_LEFT = 'Too much echo is left. Use a headset, or echo="gate": then the assistant cannot be interrupted.'
     NOISY = "The room is loud, or the microphone is turned up too far."
     NOT_CANCELLED = (
-        'Without pywebrtc-audio the assistant cannot be interrupted on open speakers: pip install "reelthyme_sync[aec]"'
+        "Without pywebrtc-audio the assistant cannot be interrupted on open speakers. To install it:\n"
+        'pip install "reelthyme_sync[aec]"'
     )
     FINE = "Open speakers will work."
 
@@ -106,7 +114,7 @@ class LoopReport:
     """How the loop from the speaker to the microphone stands.
 
     Attributes:
-        noise_dbfs: the microphone while nothing is played.
+        noise_dbfs: the microphone while nothing is played, without an offset or hum.
         peak_dbfs: its loudest sample of all; -96 if it gives nothing but zeros.
         delay_ms: from the block in which a sound is given to the speaker until that in which the microphone has it.
             None if the microphone does not hear the speaker. Below zero the two streams are out of step.
@@ -114,8 +122,9 @@ class LoopReport:
         clipped: whether the microphone's samples reached the end of the scale.
         erl_db: echo return loss: how much softer the echo is than what was played. None if it is not heard.
         erle_db: echo return loss enhancement: how much of the echo the canceller took out. None if it is not heard, or
-            nothing cancelled it.
-        left_dbfs: what is left of the speech that was played, with the noise. None if ``erle_db`` is.
+            never above the noise, or nothing cancelled it.
+        left_dbfs: what is left of the speech that was played, with the noise. None if it is not heard, or nothing
+            cancelled it.
         lost: blocks that were lost on the way, in either direction.
     """
 
@@ -136,13 +145,13 @@ class LoopReport:
             return [Finding.NO_SIGNAL]
         found = {
             Finding.NOT_HEARD: self.delay_ms is None,
-            Finding.ECHO_LEFT: self._much_is_left,
+            Finding.ECHO_LEFT: self.erle_db is not None and self.erle_db < TOO_LITTLE_DB and not self.inaudible,
             Finding.CLIPPED: self.clipped,
             Finding.TOO_LOUD: self.erl_db is not None and self.erl_db < _TOO_LOUD_DB and not self.clipped,
             Finding.TOO_LATE: self.delay_ms is not None and self.delay_ms > TOO_LATE_MS,
             Finding.UNSTEADY: not self.steady or self.lost > _FEW,
             Finding.NOISY: self.noise_dbfs > _NOISY_DBFS,
-            Finding.NOT_CANCELLED: self.delay_ms is not None and self.erle_db is None,
+            Finding.NOT_CANCELLED: self.delay_ms is not None and self.left_dbfs is None,
         }
         return [finding for finding, holds in found.items() if holds] or [Finding.FINE]
 
@@ -152,10 +161,9 @@ class LoopReport:
         return not _UNUSABLE.intersection(self.findings)
 
     @property
-    def _much_is_left(self) -> bool:
-        if self.erle_db is None or self.left_dbfs is None:
-            return False
-        return self.erle_db < TOO_LITTLE_DB and self.left_dbfs > self.noise_dbfs + _BURIED_DB
+    def inaudible(self) -> bool:
+        """Whether nobody hears what is left of the echo: it is soft, or the noise is as loud."""
+        return self.left_dbfs is not None and self.left_dbfs <= max(self.noise_dbfs + _BURIED_DB, _INAUDIBLE_DBFS)
 
 
 def probe(speech: bytes) -> bytes:
@@ -172,26 +180,28 @@ def examine(near: bytes, far: bytes, cleaned: bytes | None, *, lost: int = 0) ->
         cleaned: what the canceller made of ``near``; None without one.
         lost: blocks that were lost, as the devices counted them.
     """
-    heard, played = _samples(near), _samples(far)
+    recorded, played = _samples(near), _samples(far)
+    heard = _without_hum(recorded)
     begin = int((played != 0).argmax()) if played.any() else played.size
     speech = begin + ms_to_samples(SWEEP_MS + PAUSE_MS)
     late = speech + ms_to_samples(_LEARNING_MS)
 
-    noise = _power(heard[:begin])
+    noise = _noise(heard[:begin])
     lag = _find_lag(heard, played)
     erl = erle = left = None
     if lag is not None:
         erl = _decibels(_power(played[begin:]), _power(heard[begin:]) - noise)
     if lag is not None and cleaned is not None:
-        before, after = _echo_powers(heard[late:], _samples(cleaned)[late:], noise)
-        erle, left = _decibels(before, after), _dbfs(after)
+        powers = _echo_powers(heard[late:], _without_hum(_samples(cleaned))[late:], noise)
+        erle = None if powers is None else _decibels(*powers)
+        left = _dbfs(noise if powers is None else powers[1])
     return LoopReport(
         noise_dbfs=_dbfs(noise),
-        peak_dbfs=_dbfs(float(abs(heard).max(initial=0)) ** 2),
+        peak_dbfs=_dbfs(float(abs(recorded).max(initial=0)) ** 2),
         delay_ms=None if lag is None else lag * 1000 / SAMPLE_RATE,
         steady=lag is None
         or all(_comes_after(lag, heard[part], played[part]) for part in (slice(speech), slice(late, None))),
-        clipped=bool((abs(heard) >= _FULL_SCALE).sum() > _CLIPPED_SHARE * heard.size),
+        clipped=bool((abs(recorded) >= _FULL_SCALE).sum() > _CLIPPED_SHARE * recorded.size),
         erl_db=erl,
         erle_db=erle,
         left_dbfs=left,
@@ -245,15 +255,38 @@ def _comes_after(lag: int, heard: Samples, played: Samples) -> bool:
     return bool(around.max() > _SAME * response.max())
 
 
-def _echo_powers(heard: Samples, cleaned: Samples, noise: float) -> tuple[float, float]:
-    """Before and after cancelling, in the blocks in which the echo is heard above the noise."""
+def _echo_powers(heard: Samples, cleaned: Samples, noise: float) -> tuple[float, float] | None:
+    """Before and after cancelling, in the blocks in which the echo is heard above the noise; None if in none."""
+    size = min(heard.size, cleaned.size)
+    before, after = _block_powers(heard[:size]), _block_powers(cleaned[:size])
+    audible = before > 10 ** (_BURIED_DB / 10) * noise
+    return (float(before[audible].mean()), float(after[audible].mean())) if audible.any() else None
+
+
+def _noise(quiet: Samples) -> float:
+    """The power of most blocks: a cough, or the click with which a device begins, is not the room."""
     import numpy as np
 
+    return float(np.median(_block_powers(quiet))) if quiet.size >= ms_to_samples(_BLOCK_MS) else 0.0
+
+
+def _block_powers(samples: Samples) -> Samples:
     size = ms_to_samples(_BLOCK_MS)
-    count = min(heard.size, cleaned.size) // size
-    before, after = (np.mean(side[: count * size].reshape(count, size) ** 2, axis=1) for side in (heard, cleaned))
-    audible = before > 10 ** (_BURIED_DB / 10) * noise
-    return (float(before[audible].mean()), float(after[audible].mean())) if audible.any() else (noise, noise)
+    blocks = samples[: samples.size // size * size].reshape(-1, size)
+    powers: Samples = (blocks**2).mean(axis=1)
+    return powers
+
+
+def _without_hum(samples: Samples) -> Samples:
+    """What a high-pass leaves, nothing delayed."""
+    import numpy as np
+
+    if not samples.size:
+        return samples
+    low, high = _HUM_HZ
+    share = np.clip((np.fft.rfftfreq(samples.size, 1 / SAMPLE_RATE) - low) / (high - low), 0, 1)
+    passed: Samples = np.fft.irfft(np.sin(np.pi / 2 * share) ** 2 * np.fft.rfft(samples), samples.size)
+    return passed
 
 
 def _samples(pcm: bytes) -> Samples:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, Protocol
 
 from ..pcm import BYTES_PER_SAMPLE, bytes_to_ms, ms_to_bytes
 from .devices import Speaker
-from .far_end import FarEnd
 from .gain import amplify
 from .metering import BLOCK_MS
 
@@ -15,21 +14,31 @@ LOUDEST: Final = 2.0
 """Speech is made so loud already that more would only clip it."""
 
 
+class Reference(Protocol):
+    """Is told what the speaker is given, for a microphone that hears it."""
+
+    def write(self, pcm: bytes) -> None:
+        """The speaker is given this."""
+
+    def clear(self) -> None:
+        """The speaker drops what it was given."""
+
+
 class Output:
     """Writes to ``speaker``, and knows what of it sounds. Nothing here blocks.
 
     Args:
         speaker: open.
-        far_end: told all that the speaker is given, for a microphone that hears it.
+        reference: told all that the speaker is given.
 
     Attributes:
         underruns: how often the speaker fell silent within a part, because its next slice was late.
     """
 
-    def __init__(self, speaker: Speaker, far_end: FarEnd) -> None:
+    def __init__(self, speaker: Speaker, reference: Reference | None = None) -> None:
         self.underruns = 0
         self._speaker = speaker
-        self._far_end = far_end
+        self._reference = reference
         self._sounding = bytearray()  # 50 to 250 ms
         self._heard = 0
         self._part: Hashable = None
@@ -61,7 +70,8 @@ class Output:
         self._part, self._starved = part, starved
         self.underruns += silent > 0
         pcm, self._gain = amplify(pcm, self._gain, self._volume), self._volume
-        self._far_end.write(pcm)  # before it can sound: a reference that comes after its echo is of no use
+        if self._reference is not None:
+            self._reference.write(pcm)  # before it can sound: after its echo it would be of no use
         self._speaker.write(pcm)
         self._sounding += pcm
         return silent * 1000 / self._speaker.sample_rate
@@ -69,7 +79,8 @@ class Output:
     def clear(self) -> None:
         """Be silent. What was not heard never will be."""
         self._speaker.clear()
-        self._far_end.clear()
+        if self._reference is not None:
+            self._reference.clear()
         self._part = None
         self.hear()
         self._sounding.clear()

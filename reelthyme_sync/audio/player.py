@@ -21,9 +21,8 @@ from .._worker import Worker
 from ..pcm import BYTES_PER_SAMPLE, ms_to_bytes
 from ..playback import AudioPart, Heard, PlaybackLedger
 from .devices import Speaker
-from .far_end import FarEnd
 from .metering import Level, level_of
-from .output import Output
+from .output import Output, Reference
 from .prebuffer import Prebuffer
 
 SLICE_MS: Final = 10
@@ -68,7 +67,7 @@ class Player:
         speaker: open; belongs to the player from now on, which also closes it.
         ordinal: the N.
         failed: told, on the audio thread, what ended the playing before its time.
-        far_end: told what the speaker is given.
+        reference: told what the speaker is given.
     """
 
     def __init__(
@@ -77,10 +76,10 @@ class Player:
         *,
         ordinal: int,
         failed: Callable[[Exception], None],
-        far_end: FarEnd | None = None,
+        reference: Reference | None = None,
     ) -> None:
         self._speaker = speaker
-        self._output = Output(speaker, far_end or FarEnd())
+        self._output = Output(speaker, reference)
         self._ledger = PlaybackLedger(speaker.sample_rate)
         self._prebuffer = Prebuffer()
         self._chunks: queue.Queue[_Chunk | None] = queue.Queue()

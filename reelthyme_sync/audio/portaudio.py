@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from .._worker import Worker, log_failure
 from ..errors import AudioUnavailable
-from ..pcm import ms_to_samples
+from ..pcm import BYTES_PER_SAMPLE, ms_to_samples
 from . import quiet
 from .device_list import NOUN, Device, Direction, choose, read_devices
 from .ends import Ends
@@ -47,7 +48,7 @@ _OUTPUT_UNDERFLOW: Final = 4
 
 log = logging.getLogger("reelthyme_sync")
 
-_portaudio: Final = threading.Lock()
+_portaudio = threading.Lock()
 """PortAudio counts its users and links its streams without a lock of its own."""
 
 
@@ -96,7 +97,11 @@ class Stream:
     def __init__(self, wanted: Mapping[Direction, int | str | None], rate: int, *, fixed: bool = False) -> None:
         self._noun = " and ".join(NOUN[direction] for direction in wanted)
         self._ends = Ends()
-        self._failed = False
+        self._failed = self._stuck = False
+        self._calls = 0
+        # A thread of its own, since closing may never end; a waiting one, since Python 3.12 starts none while it exits.
+        self._told_to_close = threading.Event()
+        self._watch = Worker(f"reelthyme-device-{next(_ordinals)}", self._watch_until_told_to_close, log_failure)
         with _portaudio, ExitStack() as undo:
             undo.enter_context(quiet.muted())  # as long as it is open: with its server gone it writes 300 MB a second
             self._library = _initialize()
@@ -104,12 +109,8 @@ class Stream:
             listed = read_devices(self._library)
             self.devices = {direction: choose(listed, name, direction) for direction, name in wanted.items()}
             self._stream = self._open(rate, fixed=fixed)
+            self._watch.start()
             self._terminate = undo.pop_all().close
-        self._calls = 0
-        # A thread of its own, since closing may never end; a waiting one, since Python 3.12 starts none while it exits.
-        self._told_to_close = threading.Event()
-        self._watch = Worker(f"reelthyme-device-{next(_ordinals)}", self._watch_until_told_to_close, log_failure)
-        self._watch.start()
 
     @property
     def alive(self) -> bool:
@@ -120,16 +121,23 @@ class Stream:
         """Let the device call the buffers for every block, until it fails or the stream is closed.
 
         Raises:
-            AudioUnavailable: it does not start; it is closed then.
+            AudioUnavailable: it does not start. It is closed then, as after any error.
         """
         self._ends = ends
-        until_it_sounds = round(self._stream.get_output_latency() * self.rate)  # that is: until a block begins to
-        ends.resume(latency=until_it_sounds + ms_to_samples(BLOCK_MS, self.rate))
-        try:
-            self._stream.start_stream()
-        except OSError as error:
-            self.close()
-            raise AudioUnavailable(f"The {self._noun} does not start: PortAudio says {error.strerror!r}.") from error
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            until_it_sounds = round(self._stream.get_output_latency() * self.rate)  # that is: until a block begins to
+            ends.resume(latency=until_it_sounds + ms_to_samples(BLOCK_MS, self.rate))
+            try:
+                self._stream.start_stream()
+            except OSError as error:
+                refusal = f"The {self._noun} does not start: PortAudio says {error.strerror!r}."
+                raise AudioUnavailable(refusal) from error
+            undo.pop_all()
+
+    def go_on_with(self, ends: Ends) -> None:
+        """Call no other buffers than these from now on; what has none plays silence. Any thread."""
+        self._ends = ends
 
     def close(self) -> bool:
         """Cut the sound and release the device, within ``CLOSE_WITHIN``. Any thread, idempotent.
@@ -138,13 +146,12 @@ class Stream:
             Whether PortAudio has let go of it.
         """
         with _portaudio:
-            if self._told_to_close.is_set():
-                return self._watch.join(0.0)
             self._told_to_close.set()
-            if released := self._watch.join(CLOSE_WITHIN):
-                return released
-            log.warning("PortAudio does not let go of the %s: has the sound server ended?", self._noun)
-            return False
+            released = self._watch.join(0.0 if self._stuck else CLOSE_WITHIN)
+            if not (released or self._stuck):
+                self._stuck = True
+                log.warning("PortAudio does not let go of the %s: has the sound server ended?", self._noun)
+            return released
 
     def _watch_until_told_to_close(self) -> None:
         seen, overdue = 0, 0
@@ -188,11 +195,13 @@ class Stream:
         self._calls += 1
         try:
             played = self._ends.pass_on(
-                mixed(block or b"", self._channels),
+                mixed(block, self._channels) if block else None,
                 samples,
                 overflow=bool(flags & _INPUT_OVERFLOW),
                 underflow=bool(flags & _OUTPUT_UNDERFLOW),
             )
+            if played is None and "output" in self.devices:
+                played = bytes(samples * BYTES_PER_SAMPLE)
             return None if played is None else spread(played, self._channels), _CONTINUE
         except Exception as error:  # PyAudio would raise it again in the main thread, wherever that is
             self._fail(f"was stopped by an error in its tap: {error!r}", error)
@@ -215,6 +224,16 @@ def _initialize() -> Any:
 def _end_use(library: Any) -> None:
     with _portaudio, quiet.muted():
         library.terminate()
+
+
+def _reset_in_child() -> None:
+    """A forked child has streams of its own only, and the thread that was opening one is not there to let go."""
+    global _portaudio
+    _portaudio = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 _INSTALL: Final = (

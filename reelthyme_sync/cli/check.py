@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from time import monotonic
 from typing import Final
 
 from rich.console import Console
@@ -11,13 +12,12 @@ from rich.text import Text
 
 from ..audio.devices import Microphone, Speaker
 from ..audio.echo_free import EchoFree
-from ..audio.far_end import FarEnd
 from ..audio.full_duplex import join
 from ..audio.loop_check import PERIOD_MS, LoopReport, examine, probe
 from ..audio.pyaudio_device import choose, list_devices
 from ..echo import EchoCanceller, EchoControl, EchoStats
 from ..errors import AudioUnavailable
-from ..pcm import bytes_to_ms, ms_to_samples, silence
+from ..pcm import bytes_to_ms, ms_to_bytes, ms_to_samples, silence
 from .recordings import questions
 from .sound import Sound, index_or_name
 
@@ -31,10 +31,14 @@ def check(arguments: argparse.Namespace) -> int:
     sound, listening = probe(b"".join(questions()[1:])), Listening(_canceller())
     names = _names(arguments)
     with Sound(None) as devices:
-        speaker, microphone = devices.speaker(arguments.speaker), devices.microphone(arguments.microphone)
+        speaker, began = devices.speaker(arguments.speaker), monotonic()
+        microphone = devices.microphone(arguments.microphone)
         joined = join(speaker, microphone)
         seconds = round(bytes_to_ms(len(sound)) / 1000)
-        console.print(f"A sweep and two questions will be played, for {seconds} seconds. Please be quiet.\n")
+        console.print(
+            f"A sweep and two questions will be played, for {seconds} seconds. Please be quiet.\n", highlight=False
+        )
+        _catch_up(microphone, monotonic() - began)
         lost = _play(sound, speaker, microphone, listening)
     report = listening.examine(lost)
     console.print(_table({**names, **_figures(report, joined=joined)}), highlight=False)
@@ -88,21 +92,33 @@ def _canceller() -> EchoCanceller | None:
         return None
 
 
+def _catch_up(microphone: Microphone, seconds: float) -> None:
+    """Drop what may have been recorded in this time, before anybody read: it would count as delay."""
+    late = ms_to_bytes(1000 * seconds)
+    while late > 0:
+        late -= len(microphone.read())
+
+
 def _play(sound: bytes, speaker: Speaker, microphone: Microphone, listening: Listening) -> int:
     """Play it all and listen meanwhile; gives how many blocks were lost.
 
     One thread does both: the microphone is the clock, and for as much as it gives, as much is written.
+
+    Raises:
+        AudioUnavailable: one of the two is lost.
     """
-    far_end = FarEnd()
-    hearing = EchoFree(microphone, listening, far_end)
-    speaker.write(silence(_LEAD_MS))
+    hearing = EchoFree(microphone, listening)
+    lead = silence(_LEAD_MS)
+    hearing.far_end.write(lead)
+    speaker.write(lead)
     starved, overflows = speaker.starved, microphone.overflows
     written = 0
     while written < len(sound):
         hearing.read()
+        speaker.wait_writable()  # it has room; one that is lost says so
         block = sound[written : len(listening.near)]
+        hearing.far_end.write(block)
         speaker.write(block)
-        far_end.write(block)
         written += len(block)
     blocks = (speaker.starved - starved) / ms_to_samples(PERIOD_MS)
     return round(blocks) + microphone.overflows - overflows
@@ -128,8 +144,16 @@ def _figures(report: LoopReport, *, joined: bool) -> dict[str, str]:
         **figures,
         "delay": f"{report.delay_ms:.0f} ms" + ("" if report.steady else ", and it changed"),
         "echo": _loudness(report.erl_db),
-        "after cancelling": "not known" if report.erle_db is None else f"{report.erle_db:.0f} dB less",
+        "after cancelling": _cancelled(report),
     }
+
+
+def _cancelled(report: LoopReport) -> str:
+    if report.left_dbfs is None:
+        return "not known"
+    if report.erle_db is None:
+        return "below the noise, as before"
+    return f"{report.erle_db:.0f} dB less" + (", inaudible" if report.inaudible else "")
 
 
 def _loudness(erl_db: float) -> str:

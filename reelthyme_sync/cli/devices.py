@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..audio.pyaudio_device import Device, list_devices
 from ..errors import AudioUnavailable
@@ -19,7 +20,12 @@ def devices() -> int:
         table.add_column(column)
     for device in found:
         table.add_row(
-            str(device.index), device.name, str(device.inputs), str(device.outputs), f"{device.rate} Hz", _roles(device)
+            str(device.index),
+            Text(device.name),  # which may have brackets
+            str(device.inputs),
+            str(device.outputs),
+            f"{device.rate} Hz",
+            _roles(device),
         )
     Console().print(table)
     return 0

@@ -29,11 +29,9 @@ def invite(console: Console, echo: EchoControl | None, hint: str = "") -> None:
     elif isinstance(echo, HalfDuplex):
         words = (
             f"Speak{hint}, and let the assistant finish: it cannot be interrupted. Ctrl-C ends it.\n"
-            'To interrupt it: pip install "reelthyme_sync[aec]", or a headset and --no-echo-cancelling.'
+            "To interrupt it, use a headset and --no-echo-cancelling, or install what open speakers need:\n"
+            'pip install "reelthyme_sync[aec]"'
         )
     else:
-        words = (
-            f"Speak{hint}, and interrupt as you like. Ctrl-C ends it.\n"
-            "No headset is needed; with one, use --no-echo-cancelling."
-        )
+        words = f"Speak{hint}, and interrupt as you like, with a headset or without one. Ctrl-C ends it."
     console.print(words + "\n", markup=False, highlight=False)

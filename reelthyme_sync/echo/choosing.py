@@ -23,8 +23,11 @@ def echo_control(wanted: EchoControl | Literal["auto", "gate"]) -> EchoControl:
 
     Raises:
         ValueError: another word.
+        TypeError: what is no control, such as a class that has not been called.
     """
     if not isinstance(wanted, str):
+        if isinstance(wanted, type) or not hasattr(wanted, "process"):
+            raise TypeError(f"echo is EchoCanceller(), or another object with process, rest and stats, not {wanted!r}")
         return wanted
     if wanted == "gate":
         return HalfDuplex()

@@ -35,23 +35,24 @@ class DelayMeter:
 
     def __init__(self) -> None:
         self.ms: float | None = None
-        self._near: deque[NDArray[np.int16]] = deque(maxlen=_WINDOW)
-        self._far: deque[NDArray[np.int16]] = deque(maxlen=_WINDOW + _RANGE)
+        self._near: deque[NDArray[np.float32]] = deque(maxlen=_WINDOW)
+        self._far: deque[NDArray[np.float32]] = deque(maxlen=_WINDOW + _RANGE)
         self._active = 0
         self._frames = 0
 
-    def add(self, near: NDArray[np.int16], far: NDArray[np.int16], far_power: float) -> None:
-        """A frame of each, and the power of the far end's."""
+    def add(self, near: NDArray[np.float32], far: NDArray[np.float32], far_power: float) -> bool:
+        """A frame of each, and the power of the far end's. Tells whether the delay was just measured, and is sure."""
         self._near.append(near)
         self._far.append(far)
         self._active += far_power > AUDIBLE
         self._frames += 1
-        if self._frames >= _WINDOW + _RANGE:
-            if self._active >= _ACTIVE:
-                self._measure()
-            self._frames, self._active = _RANGE - (0 if self.ms is None else _WINDOW), 0
+        if self._frames < _WINDOW + _RANGE:
+            return False
+        sure = self._active >= _ACTIVE and self._measure()
+        self._frames, self._active = _RANGE - (0 if self.ms is None else _WINDOW), 0
+        return sure
 
-    def _measure(self) -> None:
+    def _measure(self) -> bool:
         import numpy as np
 
         near = np.zeros((_WINDOW + _RANGE) * FRAME // _STEP, np.float32)
@@ -61,11 +62,13 @@ class DelayMeter:
         correlation = np.fft.irfft(cross / (strength + strength.mean() + 1e-9), _FFT)
         lags = np.abs(correlation[: _RANGE * FRAME // _STEP])
         peak = int(lags.argmax())
-        if lags[peak] > _STANDS_OUT * correlation.std():
+        sure = bool(lags[peak] > _STANDS_OUT * correlation.std())
+        if sure:
             self.ms = peak / _RATE_KHZ
+        return sure
 
 
-def _decimated(frames: deque[NDArray[np.int16]]) -> NDArray[np.float32]:
+def _decimated(frames: deque[NDArray[np.float32]]) -> NDArray[np.float32]:
     """4 kHz, by sums of six: what folds down is the same in both ends, and helps."""
     import numpy as np
 

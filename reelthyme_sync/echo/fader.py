@@ -21,11 +21,15 @@ class Fader:
         self._steps = np.arange(1, FRAME + 1, dtype=np.float32) / np.float32(FRAME)
         self._pcm = np.dtype("<i2")
 
-    def fade(self, sound: NDArray[np.float32], gain: float) -> NDArray[np.int16]:
-        """A frame, at most as loud as it was."""
+    def fade(
+        self, sound: NDArray[np.float32], gain: float, behind: NDArray[np.float32] | None = None
+    ) -> NDArray[np.int16]:
+        """A frame, with what is ``behind`` it in the place of what is taken away."""
         before, self._gain = self._gain, gain
-        if gain != before:
-            sound = sound * (before + (gain - before) * self._steps)
-        elif gain != 1.0:
-            sound = sound * gain
-        return sound.round().astype(self._pcm)
+        if gain == before == 1.0:
+            return sound.astype(self._pcm)  # whole numbers, as they came
+        factors = before + (gain - before) * self._steps if gain != before else gain
+        faded = sound * factors
+        if behind is not None:
+            faded += behind * (1 - factors)
+        return faded.round().astype(self._pcm)

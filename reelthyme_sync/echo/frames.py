@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from attrs import frozen
+
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_samples
 
 if TYPE_CHECKING:
@@ -17,6 +19,15 @@ FRAME: Final = ms_to_samples(FRAME_MS)
 
 FRAMES_PER_SECOND: Final = SAMPLE_RATE // FRAME
 _SIZE: Final = FRAME * BYTES_PER_SAMPLE
+
+
+@frozen
+class Powers:
+    """The mean squares of a frame: of the near end, of the far end, and of what the canceller left of the near end."""
+
+    near: float
+    far: float
+    left: float
 
 
 class Frames:

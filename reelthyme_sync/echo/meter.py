@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import Final
 
-from .residual import VOICE
+from .voice import VOICE
 
 _FRAMES: Final = 200
 """2 s."""

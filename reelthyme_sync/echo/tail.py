@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from .frames import FRAME_MS
-from .residual import VOICE
+from .voice import VOICE
 
 _SPEECH: Final = 500 // FRAME_MS
 """Frames for which the far end must have been audible."""

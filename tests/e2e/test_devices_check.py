@@ -53,10 +53,11 @@ def test_a_headset_on_a_card_that_makes_no_noise(environment):
     status, printed = check(environment)
     assert status == 1
     assert "echo none The microphone gives nothing at all" in printed
+    assert "all is well. Or it is muted" in printed
 
 
 def test_two_streams(environment):
     status, printed = check(environment, program=("-c", NOT_JOINED))
     assert status == 0, printed
     assert "together no, as two streams" in printed
-    assert figure(printed, "delay") > 0
+    assert 0 < figure(printed, "delay") < 100

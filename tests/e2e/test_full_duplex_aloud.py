@@ -149,8 +149,49 @@ while microphone.read() and microphone.played is None:
 """
 CLOSED_AT_EXIT = f"import atexit\n{JOINED}\natexit.register(speaker.close)\natexit.register(microphone.close)"
 
+PLAYED_TO_ITS_END_AT_EXIT = f"""
+import atexit
+{JOINED}
+def end():
+    microphone.close()
+    speaker.write(bytes(4_800))
+    speaker.drain()
+    speaker.close()
+atexit.register(end)
+"""
+HEARD_TO_ITS_END_AT_EXIT = """
+import atexit
+from reelthyme_sync import Session, capture_audio, stream
+from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone
+from reelthyme_sync.testing import ScriptedTransport
 
-@pytest.mark.parametrize("program", [JOINED, CLOSED_AT_EXIT])
+transport, heard = ScriptedTransport(), []
+session = Session(transport)
+conversation = stream(session)
+capture = capture_audio(session, microphone=PyAudioMicrophone(tap=heard.append), interval_ms=60_000, echo="gate")
+while len(heard) < 10:
+    pass
+
+def check():
+    transport.wait_sent("input_audio_buffer.append")
+    session.close()
+atexit.register(check)
+atexit.register({last}.stop)
+atexit.register({first}.stop)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        JOINED,
+        CLOSED_AT_EXIT,
+        PLAYED_TO_ITS_END_AT_EXIT,
+        HEARD_TO_ITS_END_AT_EXIT.format(first="capture", last="conversation"),
+        HEARD_TO_ITS_END_AT_EXIT.format(first="conversation", last="capture"),
+    ],
+    ids=["nobody", "closed", "played", "heard", "heard alone"],
+)
 def test_a_program_may_end_with_a_joined_pair_open(program: str) -> None:
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
