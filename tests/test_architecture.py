@@ -45,7 +45,6 @@ LAYERS = [
         "audio.valve",
         "audio.channel",
         "audio.wav",
-        "audio.loop_check",
     ],
     [
         "_link",
@@ -64,7 +63,7 @@ LAYERS = [
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
     ["room"],
     ["connecting", "streaming", "capturing", "push_to_talk", "local_server"],
-    ["fallback", "testing", "pytest_plugin"],
+    ["fallback", "testing", "pytest_plugin", "loop_check"],
     ["cli"],
     ["__main__", ""],
 ]
@@ -72,8 +71,8 @@ LAYERS = [
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
 PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding", "audio.in_order"]
-PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "echo", "tools"]
-PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "loop_check", "packing", "refusals", "valve"]]
+PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "echo", "tools", "loop_check"]
+PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [
     f"local_server.{name}"

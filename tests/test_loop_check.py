@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reelthyme_sync.audio.loop_check import QUIET_MS, SWEEP_MS, Finding, LoopReport, examine, probe
 from reelthyme_sync.audio.metering import level_of
 from reelthyme_sync.cli.recordings import questions
+from reelthyme_sync.loop_check import QUIET_MS, SWEEP_MS, Finding, LoopReport, examine, probe
 from reelthyme_sync.pcm import SAMPLE_RATE, ms_to_bytes, ms_to_samples, to_pcm16
 
 PLAYED = np.frombuffer(probe(b"".join(questions())), "<i2").astype(float)

@@ -13,10 +13,10 @@ from rich.text import Text
 from ..audio.devices import Microphone, Speaker
 from ..audio.echo_free import EchoFree
 from ..audio.full_duplex import join
-from ..audio.loop_check import PERIOD_MS, LoopReport, examine, probe
 from ..audio.pyaudio_device import choose, list_devices
 from ..echo import EchoCanceller, EchoControl, EchoStats
 from ..errors import AudioUnavailable
+from ..loop_check import PERIOD_MS, LoopReport, examine, probe
 from ..pcm import bytes_to_ms, ms_to_bytes, ms_to_samples, silence
 from .recordings import questions
 from .sound import Sound, index_or_name
