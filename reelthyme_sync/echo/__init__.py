@@ -2,8 +2,10 @@
 
 control     what every echo control does and tells; choosing: which one a word stands for
 canceller   WebRTC's, with what it leaves over suppressed (residual); both can speak at once
+acoustics   what is learnt of a room: noise; delay, how late an echo is; expected, how loud it can be; path, whether
+            there is one; and from all that, whether there is a voice beside it
 half_duplex the microphone is shut while the assistant is heard; tail: for how long after that
-meter       how loud the echo is, before and after; delay: how late
+meter       how loud the echo is, before and after
 frames      10 ms of either end; fader: gain without clicks
 """
 

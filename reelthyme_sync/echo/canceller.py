@@ -127,9 +127,8 @@ class EchoCanceller:
 
     def _tell(self, *, double_talk: bool) -> None:
         self._untold = 0
-        erle, erl = (
-            self._meter.losses() if self._acoustics.delay_ms is not None else (None, None)
-        )  # else it may be the user
+        sure = self._acoustics.delay_ms is not None  # else what was measured may be the user
+        erle, erl = self._meter.losses() if sure else (None, None)
         self._stats = EchoStats(
             erle_db=erle,
             erl_db=erl,
