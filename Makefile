@@ -18,7 +18,8 @@ demo: setup ## a conversation on this machine, without a key or a network
 	@$(BIN)/python -m reelthyme_sync demo
 
 test: lint types ## lint, types, and every test but the soaks
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "soundcard and not slow"
+	$(BIN)/python -m pytest -m "not soundcard and not slow" -n 2
 
 lint: setup-dev ## style and format
 	$(BIN)/ruff check .

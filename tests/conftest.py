@@ -41,13 +41,6 @@ def session(transport: ScriptedTransport) -> Iterator[Session]:
         yield session
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process has the sound card: what is measured on it takes real time, and little else."""
-    for item in items:
-        if item.get_closest_marker("soundcard"):
-            item.add_marker(pytest.mark.xdist_group("soundcard"))
-
-
 def _ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("reelthyme-")}
 
