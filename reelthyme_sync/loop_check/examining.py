@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from ..pcm import SAMPLE_RATE, ms_to_samples
 from .path import comes_after, find_lag
@@ -11,10 +11,7 @@ from .probing import PAUSE_MS, SWEEP_MS
 from .report import BURIED_DB, LoopReport
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Samples: TypeAlias = NDArray[np.float64]
+    from .powers import Samples
 
 _LEARNING_MS: Final = 1000
 """Of speech, before which a canceller's work is not judged."""
