@@ -43,6 +43,7 @@ from .base import (
     Unset,
     evolve,
 )
+from .budget import BudgetSpent, BudgetWarning
 from .client_events import (
     ConversationItemCreate,
     ConversationItemDelete,
@@ -231,6 +232,8 @@ __all__ = [
     "AudioPcm",
     "AudioPcma",
     "AudioPcmu",
+    "BudgetSpent",
+    "BudgetWarning",
     "CacheBreakpoint",
     "CachedTokensDetails",
     "CallCreate",
