@@ -4,6 +4,10 @@
     ├── MissingApiKey          yours: no key given, none in the environment
     ├── InvalidEvent           yours: an outgoing event that cannot be sent as it is (.problems)
     ├── BadArguments           the model's: a tool called with arguments that do not fit; the text is for the model
+    ├── ResponseActive         yours: a response asked for at once, while the conversation has one
+    ├── NotConnected           yours: a client used before connect(), or after disconnect()
+    ├── AlreadyConnected       yours: a client connected twice
+    ├── RequestRefused         the server's: it said no to what a wait was for (.error)
     ├── ConcurrentReceive      yours: two threads read one session
     ├── ForkedSession          yours: a session used in a process that was forked from its own
     ├── InvalidSignature       theirs: a webhook that the service did not sign
@@ -46,6 +50,30 @@ class InvalidEvent(RealtimeError, ValueError):
 
 class BadArguments(RealtimeError, ValueError):
     """The model called a tool with arguments that do not fit. The text is for the model, which can then do better."""
+
+
+class ResponseActive(RealtimeError):
+    """A response was asked for that was not to wait, and the conversation has one. Cancel that, or wait for its end."""
+
+
+class NotConnected(RealtimeError):
+    """A client was asked for what needs a connection, before ``connect()`` or after ``disconnect()``."""
+
+
+class AlreadyConnected(RealtimeError):
+    """A client was to be connected that is. Disconnect first, or make another."""
+
+
+class RequestRefused(RealtimeError):
+    """The server refused what was asked of it, and so a wait for its answer is over.
+
+    Attributes:
+        error: what the server said: ``type``, ``code``, ``message``, ``param``.
+    """
+
+    def __init__(self, message: str, error: object) -> None:
+        self.error = error
+        super().__init__(message)
 
 
 class ConcurrentReceive(RealtimeError):

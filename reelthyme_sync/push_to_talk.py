@@ -21,6 +21,7 @@ from .errors import ConnectionClosed
 from .events import (
     AudioConfig,
     AudioInput,
+    ClientEvent,
     InputAudioBufferClear,
     InputAudioBufferCommit,
     RealtimeSession,
@@ -28,7 +29,7 @@ from .events import (
     ServerEvent,
     SessionUpdate,
 )
-from .floor import Floor, Wanted
+from .floor import Floor
 from .session import Session
 from .vad import SpeechStarted, TurnDetector
 
@@ -213,10 +214,10 @@ class PushToTalk:
         if self._conversation is not None:
             self._conversation.flush()
 
-    def _decide(self, decision: Callable[[], list[Wanted]]) -> list[Wanted]:
+    def _decide(self, decision: Callable[[], list[ClientEvent]]) -> list[ClientEvent]:
         with self._deciding:
             return decision()
 
-    def _send(self, events: Iterable[Wanted]) -> None:
+    def _send(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             self._session.send(event)

@@ -11,7 +11,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect"],
     ["_credentials", "events", "beta"],
-    ["codec", "endpoints", "playback", "schema", "formats", "vad", "floor", "echo", "tools"],
+    ["codec", "endpoints", "playback", "schema", "formats", "vad", "placing", "sequencer", "floor", "echo", "tools"],
+    ["usage", "turns"],
     ["conversation"],
     ["resume"],
     [
@@ -48,7 +49,9 @@ LAYERS = [
     ],
     [
         "_link",
+        "reply",
         "replies",
+        "interpreting",
         "audio.clock",
         "audio.resampled_buffers",
         "audio.echo_free",
@@ -71,7 +74,21 @@ LAYERS = [
 
 PURE = ["errors", "pcm", "events", "beta", "codec", "schema", "endpoints", "playback", "_addresses", "_credentials"]
 PURE += ["g711", "audio.mono", "audio.device_list", "audio.resampling", "audio.transcoding", "audio.in_order"]
-PURE += ["conversation", "formats", "reconnect", "resume", "vad", "floor", "replies", "echo", "tools", "loop_check"]
+PURE += [
+    "conversation",
+    "formats",
+    "reconnect",
+    "resume",
+    "vad",
+    "placing",
+    "sequencer",
+    "floor",
+    "replies",
+    "echo",
+    "tools",
+    "loop_check",
+]
+PURE += ["usage", "turns", "reply", "interpreting"]
 PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_service import BUSY, IDLE, Service, created, done, names, refused
 
-from reelthyme_sync.events import (
-    Error,
-    ErrorDetail,
-    Response,
-    ResponseCancel,
-    ResponseCreate,
-    ResponseCreated,
-    ResponseDone,
-    ServerEvent,
-)
+from reelthyme_sync.events import Error, ErrorDetail, Response, ResponseCancel, ResponseCreate, ResponseCreated
 from reelthyme_sync.floor import Floor
-
-BUSY, IDLE = "conversation_already_has_active_response", "response_cancel_not_active"
-
-
-def created(response: str) -> ResponseCreated:
-    return ResponseCreated(response=Response(id=response, conversation_id="conv_1"))
-
-
-def done(response: str) -> ResponseDone:
-    return ResponseDone(response=Response(id=response, conversation_id="conv_1"))
-
-
-def refused(event, code: str) -> Error:
-    return Error(error=ErrorDetail(type="invalid_request_error", code=code, message="", event_id=event.event_id))
 
 
 @pytest.fixture
 def floor():
     return Floor("test")
-
-
-def names(events) -> list[str]:
-    return [event.type for event in events]
 
 
 def test_a_turn_is_answered(floor):
@@ -152,43 +124,6 @@ def test_refusals_of_others_are_not_ours(floor):
     assert not floor.settles(refused(ResponseCancel(event_id="yours"), IDLE))
     assert not floor.settles(Error(error=ErrorDetail(code=BUSY)))
     assert floor.hear(refused(ResponseCreate(event_id="yours"), BUSY)) == []
-
-
-class Service:
-    """Takes messages and ends responses one at a time, in any order of the two."""
-
-    def __init__(self) -> None:
-        self.inbox: deque[ResponseCancel | ResponseCreate] = deque()
-        self.outbox: deque[ServerEvent] = deque()
-        self.active: str | None = None
-        self.begun = 0
-        self.answered_turn = 0
-        self.turn = 0
-
-    def take_one(self) -> None:
-        if not self.inbox:
-            return
-        match message := self.inbox.popleft():
-            case ResponseCreate() if self.active is None:
-                self.begin()
-                self.answered_turn = self.turn
-            case ResponseCreate():
-                self.outbox.append(refused(message, BUSY))
-            case ResponseCancel(response_id=wanted) if self.active is None or (wanted and wanted != self.active):
-                self.outbox.append(refused(message, IDLE))
-            case ResponseCancel():
-                self.end()
-
-    def begin(self) -> None:
-        if self.active is None:
-            self.begun += 1
-            self.active = f"r{self.begun}"
-            self.outbox.append(created(self.active))
-
-    def end(self) -> None:
-        if self.active is not None:
-            self.outbox.append(done(self.active))
-            self.active = None
 
 
 STEPS = ["take", "leave", "hand_over", "hear", "hear", "serve", "serve", "end", "others"]
