@@ -281,13 +281,9 @@ ids = st.sampled_from(["", "resp_1", "resp_2"])
 places = {"response_id": ids, "item_id": st.sampled_from(["", "a", "b"]), "output_index": indices}
 places["content_index"] = indices
 base64 = st.sampled_from(["", "AAAA", "AAA=", "?", "AA", "é"])
-messages = st.builds(
-    AssistantMessage,
-    id=st.sampled_from(["a", "b"]),
-    content=st.lists(
-        st.sampled_from([OutputText(text="x"), OutputAudio(), OutputAudio(transcript="y"), UnknownPart()])
-    ),
-)
+contents = st.sampled_from([OutputText(text="x"), OutputAudio(), OutputAudio(transcript="y"), UnknownPart()])
+messages = st.builds(AssistantMessage, id=st.sampled_from(["a", "b"]), content=st.lists(contents))
+responses = st.builds(Response, id=ids, output=st.lists(messages))
 events = st.one_of(
     st.builds(ResponseOutputAudioDelta, **places, delta=base64),
     st.builds(ResponseOutputTextDelta, **places, delta=st.text(max_size=3)),
