@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from reelthyme_sync import codec
-from reelthyme_sync.conversation import Conversation
+from reelthyme_sync.conversation import RealtimeConversation
 from reelthyme_sync.events import FunctionCall, UnknownPart
+from reelthyme_sync.pcm import encode_base64
 
 PCM_SECOND = "A" * (48_000 * 4 // 3)
-G711_SECOND = "A" * (8_000 * 4 // 3)
+G711_SECOND = encode_base64(bytes(8_000))
 
 
 def item(item_id: str, **fields: Any) -> dict[str, Any]:
@@ -47,20 +48,20 @@ def transcript(item_id: str, text: str) -> dict[str, Any]:
     return {"type": name, "item_id": item_id, "content_index": 0, "transcript": text}
 
 
-def after(*events: dict[str, Any]) -> Conversation:
-    conversation = Conversation()
+def after(*events: dict[str, Any]) -> RealtimeConversation:
+    conversation = RealtimeConversation()
     for event in events:
-        conversation.apply(codec.decode(orjson.dumps(event)))
+        conversation.process_event(codec.decode(orjson.dumps(event)))
     return conversation
 
 
-def ids(conversation: Conversation) -> list[str]:
-    return [entry.id for entry in conversation.entries]
+def ids(conversation: RealtimeConversation) -> list[str]:
+    return [known.id for known in conversation.get_items()]
 
 
-def words(conversation: Conversation) -> str:
-    (message,) = conversation.items
-    return str(message.content[0].transcript)
+def words(conversation: RealtimeConversation) -> str:
+    (message,) = conversation.get_items()
+    return str(message.item.content[0].transcript)
 
 
 class TestOrder:
@@ -86,7 +87,7 @@ class TestOrder:
         news = {"type": "conversation.item.added", "item": {"id": "n", "type": "brand_new"}}
         conversation = after(added("a"), news, added("b", "n"))
         assert ids(conversation) == ["a", "n", "b"]
-        assert isinstance(conversation.items[1], UnknownPart)
+        assert isinstance(conversation.get_items()[1].item, UnknownPart)
 
 
 class TestTheUsersSpeech:
@@ -139,7 +140,7 @@ class TestTheModelsSpeech:
     def test_what_is_in_progress_at_a_cut_is_incomplete(self):
         conversation = after(*spoke("m", "hi"), added("u", status="completed"))
         conversation.cut_off()
-        assert [each.status for each in conversation.items] == ["incomplete", "completed"]
+        assert [each.status for each in conversation.get_items()] == ["incomplete", "completed"]
 
 
 class TestCalls:
@@ -159,10 +160,10 @@ class TestCalls:
     @pytest.mark.parametrize("begin", ["added", "created"])
     def test_a_call_is_complete_with_whatever_tells_its_arguments_first(self, begin, end):
         begun = {"type": f"conversation.item.{begin}", "item": item("f", **dict(self.BEGUN))}
-        assert not after(begun).entries[0].complete
-        (entry,) = after(begun, end).entries
-        assert isinstance(call := entry.item, FunctionCall)
-        assert (entry.complete, call.arguments, call.status) == (True, "{}", "completed")
+        assert not after(begun).get_items()[0].ended
+        (known,) = after(begun, end).get_items()
+        assert isinstance(call := known.item, FunctionCall)
+        assert (known.ended, call.arguments) == (True, "{}")
 
 
 class TestWhatNobodyAnnounced:
@@ -182,4 +183,4 @@ class TestWhatNobodyAnnounced:
         ids=lambda event: event["type"],
     )
     def test_is_not_made_up(self, event):
-        assert after(event).items == []
+        assert after(event).get_items() == []

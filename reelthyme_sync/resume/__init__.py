@@ -4,6 +4,6 @@ journal       sees all that passes, and says what a new server has to be told
 outbound      what was sent and not answered
 sound         the user's sound that no turn has been made of; speech: the turns that nobody has written down
 turns         where the server stands with what the user says
-settings      all updates of the session as one; restoring: the items as a server takes them back
+settings      all updates of the session as one
 restoration   one attempt to tell it, and its answers
 """

@@ -15,7 +15,8 @@ import orjson
 
 from .. import codec
 from ..beta import Shape
-from ..conversation import ROOT, Conversation, item_id
+from ..conversation import ROOT, RealtimeConversation, item_id
+from ..conversation.restoring import restorable
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreate,
@@ -54,7 +55,6 @@ from ..events.server_events import AnySession
 from ..formats import base64_ms, input_format
 from .outbound import APPENDS, CREATE, TRUNCATE, UPDATES, Message, Outbound
 from .restoration import Restoration
-from .restoring import as_event, restorable
 from .settings import merged
 from .sound import Sound, joined
 from .speech import Unwritten
@@ -90,7 +90,7 @@ class Journal:
         self._restorations = 0
         self._settings: dict[str, Any] = {}
         self._settings_type = "session.update"
-        self._conversation = Conversation()
+        self._conversation = RealtimeConversation(keep_audio=False)
         self._own_items: dict[str, dict[str, Any]] = {}
         self._as_text: set[str] = set()
         self._outbound = Outbound(token)
@@ -128,7 +128,7 @@ class Journal:
             return False
         if self.restoration is not None and self.restoration.takes(event):
             if isinstance(event, SessionCreated | SessionUpdated):
-                self._conversation.apply(event)
+                self._conversation.process_event(event)
                 self._settle(event.session, None)
             return greeting
         self._note(event)
@@ -136,7 +136,7 @@ class Journal:
 
     def _note(self, event: ServerEvent) -> None:
         answered = None if self._heard_by_server(event) else self._outbound.answered(event)
-        self._conversation.apply(self._placed(event, answered))
+        self._conversation.process_event(self._placed(event, answered))
         match event:
             case SessionCreated() | SessionUpdated():
                 self._settle(event.session, answered)
@@ -266,7 +266,7 @@ class Journal:
             if sound:
                 self._outbound.enter(codec.encode(ConversationItemCreate(item=turn), shape=self._shape), first=True)
             else:
-                self._conversation.apply(ConversationItemAdded(item=turn))  # to be told that it is lost
+                self._conversation.process_event(ConversationItemAdded(item=turn))  # to be told that it is lost
         if self._turns.owed and not any(sent.type == "response.create" for sent in self._outbound):
             self._outbound.enter(codec.encode(ResponseCreate()))
         self._turns.restart()
@@ -279,8 +279,8 @@ class Journal:
         error = ResponseError(
             type="connection_lost", message="The connection was lost before the response was complete: ask again"
         )
-        entries = {item_id: self._conversation.find(item_id) for item_id in begun.items}
-        output = [entry.item if (entry := entries[item_id]) else item for item_id, item in begun.items.items()]
+        known = {item_id: self._conversation.get_item(item_id) for item_id in begun.items}
+        output = [now.item if (now := known[item_id]) else item for item_id, item in begun.items.items()]
         details = ResponseStatusDetails(type="failed", error=error)
         return evolve(begun.response, status="failed", status_details=details, output=output)
 
@@ -315,13 +315,13 @@ class Journal:
             busy = bool(self._responses) and getattr(self._detection, "interrupt_response", None) is False
             self._turns.owed = self._answers_turns and not busy  # the service may leave the turn at that
         self._unwritten.keep(event.item_id, pieces, awaited=self._transcribes)
-        if self._conversation.find(event.item_id) is not None:
+        if self._conversation.get_item(event.item_id) is not None:
             self._turns.seen(event.item_id)
 
     def _truncate(self, message: Message) -> None:
         """No server will answer it: what was not heard is not to be restored all the same."""
         told = {**message.raw, "type": ConversationItemTruncated.type}
-        self._conversation.apply(codec.decode(orjson.dumps(told)))
+        self._conversation.process_event(codec.decode(orjson.dumps(told)))
 
     def _placed(self, event: ServerEvent, create: Message | None) -> ServerEvent:
         """An item that we asked to be put before all others: the server tells it with no item before it."""
@@ -334,19 +334,19 @@ class Journal:
         items: list[dict[str, Any]] = []
         not_restored: list[NotRestored] = []
         unfinished = set()
-        for entry in self._conversation.entries:
-            event_id = self._restoring_id(entry.id)
-            item = restorable(entry, self._unwritten.sound(entry.id))
-            if (own := self._own_items.get(entry.id)) is not None:
+        for known in self._conversation.get_items():
+            event_id = self._restoring_id(known.id)
+            item = restorable(known, joined(self._unwritten.sound(known.id)))
+            if (own := self._own_items.get(known.id)) is not None:
                 items.append({"type": "conversation.item.create", "item": own, "event_id": event_id})
             elif isinstance(item, str):
-                not_restored.append(NotRestored(item_id=entry.id, reason=item))
+                not_restored.append(NotRestored(item_id=known.id, reason=item))
                 continue
             else:
-                items.append(as_event(item, event_id))
-                self._as_text.add(entry.id)
-            if not entry.complete and (own is not None or isinstance(item, UserMessage)):
-                unfinished.add(entry.id)
+                items.append(codec.unstructure(ConversationItemCreate(item=item, event_id=event_id)))
+                self._as_text.add(known.id)
+            if not known.ended and (own is not None or isinstance(item, UserMessage)):
+                unfinished.add(known.id)
         return items, not_restored, unfinished
 
     def _restoring_id(self, what: str) -> str:
@@ -362,7 +362,7 @@ class Journal:
                 known.add(str(message.item_id))
 
     def _last_known(self, lost: str, known: set[str]) -> str | None:
-        order = [entry.id for entry in self._conversation.entries]
+        order = [known.id for known in self._conversation.get_items()]
         if lost not in order:
             return None
         return next((each for each in reversed(order[: order.index(lost)]) if each in known), ROOT)

@@ -18,7 +18,7 @@ from faults.talker import Talker
 from test_vad import recording
 
 from reelthyme_sync import Reconnect, local_server, pcm
-from reelthyme_sync.conversation import Conversation
+from reelthyme_sync.conversation import RealtimeConversation
 from reelthyme_sync.events import (
     ConversationItemAdded,
     ConversationItemDone,
@@ -204,11 +204,11 @@ def test_nothing_is_forgotten_however_often_the_connection_breaks(impatient_serv
 def check_both_sides_know_the_same(events: list[ServerEvent], brain: Brain, turns: int) -> None:
     check_nothing_comes_twice(events)
     assert [event for event in events if isinstance(event, Error)] == []
-    conversation = Conversation()
+    conversation = RealtimeConversation()
     for event in events:
-        conversation.apply(event)
+        conversation.process_event(event)
     lost = {item.item_id for event in events if isinstance(event, Reconnected) for item in event.not_restored}
-    ours = [essence(item) for item in conversation.items if item.id not in lost]
+    ours = [essence(known.item) for known in conversation.get_items() if known.id not in lost]
     theirs = [essence(entry.item) for entry in brain._conversation.entries]
     assert ours == theirs
     said = [item_id for item_id, *_ in theirs if item_id.startswith("said_")]
