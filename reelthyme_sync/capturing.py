@@ -17,7 +17,14 @@ from .audio.metering import Level
 from .audio.packing import Packer
 from .audio.recorder import Recorder
 from .errors import AudioUnavailable, ConnectionClosed
-from .events import AudioFormat, DeviceLost, InputAudioBufferAppend
+from .events import (
+    AudioFormat,
+    ClientEvent,
+    DeviceLost,
+    InputAudioBufferAppend,
+    SessionInputAudioBufferAppend,
+    TranslationSession,
+)
 from .formats import input_format
 from .pcm import encode_base64
 from .room import Room
@@ -50,7 +57,8 @@ def capture_audio(
     """Send what the microphone hears, as ``input_audio_buffer.append`` events, until stopped.
 
     In the format that the session hears at that moment, as the server last said: after a ``session.update`` that
-    changes it, wait for ``session.updated``.
+    changes it, wait for ``session.updated``. A translation session gets ``session.input_audio_buffer.append`` instead:
+    wait for its ``session.created``, which says that it is one.
 
     Args:
         session: open.
@@ -240,10 +248,15 @@ class Capture:
     def _send(self, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
             try:
-                self._session.send(InputAudioBufferAppend(audio=encode_base64(chunk)), timeout=SEND_WITHIN)
+                self._session.send(self._append(encode_base64(chunk)), timeout=SEND_WITHIN)
             except TimeoutError:
                 slow = f"The network is slower than the microphone: nothing could be sent for {SEND_WITHIN:g} s"
                 raise TimeoutError(slow) from None
+
+    def _append(self, audio: str) -> ClientEvent:
+        if isinstance(self._session.configuration, TranslationSession):
+            return SessionInputAudioBufferAppend(audio=audio)
+        return InputAudioBufferAppend(audio=audio)
 
 
 def echo_control(wanted: Echo | None) -> EchoControl | None:

@@ -64,6 +64,10 @@ class Replies:
         if self._replies:
             self._placed.add(item_id)
 
+    def leave_out(self, item_id: str) -> None:
+        """No conversation has this, so the server need not know how much of it was heard."""
+        self._beside.add(item_id)
+
     def end(self, response_id: str) -> list[AudioPart]:
         """Nothing more comes of an answer. Gives its parts that were not complete."""
         parts = [part for part, (owner, _) in self._decoders.items() if owner in (response_id, "")]

@@ -35,8 +35,11 @@ from .events import (
     ResponseOutputAudioDone,
     ResponseOutputAudioTranscriptDelta,
     ServerEvent,
+    SessionClosed,
+    SessionOutputAudioDelta,
 )
 from .formats import output_format
+from .interpreting import Interpretation
 from .playback import AudioPart, Heard
 from .replies import Replies
 from .room import Room
@@ -45,23 +48,27 @@ from .session import Session
 log = logging.getLogger("reelthyme_sync")
 
 
-def stream(session: Session, *, speaker: Speaker | None = None, barge_in: bool = True) -> AudioStream:
+def stream(
+    session: Session, *, speaker: Speaker | None = None, barge_in: bool = True, with_audio: bool = False
+) -> AudioStream:
     """Play the session's audio, and iterate over everything else.
 
     Audio goes from the reader straight to the audio thread: a slow consumer does not delay it, unless the session has a
-    ``max_queue`` and that is full. PCM and G.711 are played, whatever the session is configured to send.
+    ``max_queue`` and that is full. PCM and G.711 are played, whatever the session is configured to send. A translation
+    is played too; nothing interrupts it, since it has no turns.
 
     Args:
         session: open.
         speaker: where to; by default the system's default device. The stream owns and closes it.
         barge_in: when the user begins to speak, fall silent and tell the server how much was heard.
+        with_audio: leave the audio among the events too, for those who want to play it and to have it.
 
     Raises:
         AudioUnavailable: there is no speaker to be had.
         ValueError: the speaker has another rate than 24 kHz.
     """
     session.home.check()
-    return AudioStream(session, at_our_rate(speaker or _default_speaker()), barge_in=barge_in)
+    return AudioStream(session, at_our_rate(speaker or _default_speaker()), barge_in=barge_in, with_audio=with_audio)
 
 
 class AudioStream:
@@ -72,16 +79,18 @@ class AudioStream:
     session goes on, silently, until ``reopen``.
     """
 
-    def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool) -> None:
+    def __init__(self, session: Session, speaker: Speaker, *, barge_in: bool, with_audio: bool = False) -> None:
         self._session = session
         self._barge_in = barge_in
+        self._with_audio = with_audio
         self._changing = threading.Lock()  # one reopen or stop at a time
         self._stopped = False
         self._volume = 1.0
         self._replies = Replies()
+        self._interpretation = Interpretation()
         self._order = InOrder()
         self._missed: list[ServerEvent] | None = None  # while there is no player to hear them
-        self._deciding = threading.Lock()  # of the four above; never held while sending
+        self._deciding = threading.Lock()  # of the five above; never held while sending
         self._on_call = _OnCall()
         self._player = self._playing_on(speaker)
         self._remove_route = session.intercept(self._route)
@@ -131,7 +140,8 @@ class AudioStream:
         """Be silent now, and tell the server how much was heard; None if nothing was left to hear.
 
         For push-to-talk, or a message that interrupts. What is still to come of the answer under way is dropped, also
-        when nothing of it has come yet; later ones play normally. On a call by WebRTC or SIP, where the service plays,
+        when nothing of it has come yet; later ones play normally. Of a translation, what is queued is dropped, and the
+        server has nothing to be told. On a call by WebRTC or SIP, where the service plays,
         it is the service that is told to fall silent, and that knows how much was heard.
         """
         self._session.home.check()
@@ -223,7 +233,7 @@ class AudioStream:
                 self._barge()
         elif isinstance(event, _FOLLOWED):
             self._follow(event)
-        return isinstance(event, ResponseOutputAudioDelta)
+        return isinstance(event, ResponseOutputAudioDelta | SessionOutputAudioDelta) and not self._with_audio
 
     def _barge(self) -> None:
         if self._on_call.sounding:  # the service has cancelled the response by itself
@@ -260,7 +270,17 @@ class AudioStream:
             case ResponseDone():
                 for part in self._replies.end(event.response.id):
                     self._play(part, None)
+            case SessionOutputAudioDelta():
+                self._interpret(event)
+            case SessionClosed():
+                self._play(self._interpretation.part, self._interpretation.rest())
+                self._play(self._interpretation.part, None)
         return []
+
+    def _interpret(self, delta: SessionOutputAudioDelta) -> None:
+        if not self._player.finished:
+            self._replies.leave_out(self._interpretation.part.item_id)
+            self._play(self._interpretation.part, self._interpretation.samples(delta))
 
     def _take(self, delta: ResponseOutputAudioDelta) -> list[ClientEvent]:
         if not self._replies.wants(delta):
@@ -292,6 +312,7 @@ class AudioStream:
     def _cut(self) -> Heard | None:
         with self._deciding:  # a delta is played before this, or dropped
             cut = self._player.flush()
+            self._interpretation.cut()
             told = self._replies.silence(cut, self._order.drop())
         for event in told:
             self._send(event)
@@ -310,6 +331,8 @@ _FOLLOWED: Final = (
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
     ResponseOutputAudioTranscriptDelta,
+    SessionClosed,
+    SessionOutputAudioDelta,
 )
 
 

@@ -67,6 +67,16 @@ def test_a_consumer_that_sleeps_does_not_delay_the_audio(transport, session, spe
         speaker.wait_waiting(20)
 
 
+def test_with_audio_the_deltas_are_played_and_come_out_too(transport, session, speaker):
+    sounds = [audio(sound(20)), audio(sound(30))]
+    with stream(session, speaker=speaker, with_audio=True) as events:
+        transport.push(sounds[0], WORD, sounds[1])
+        iterator = iter(events)
+        assert [next(iterator) for _ in range(3)] == [sounds[0], WORD, sounds[1]]
+        speaker.wait_waiting(40)
+        assert speaker.advance(40) == sound(40)
+
+
 def test_a_delta_may_be_cut_in_the_middle_of_a_sample(transport, session, speaker):
     pcm = sound(30)
     with stream(session, speaker=speaker):
