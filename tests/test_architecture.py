@@ -17,6 +17,7 @@ LAYERS = [
     ["resume"],
     [
         "_worker",
+        "_alarm",
         "_home",
         "_exit",
         "_sigterm",
@@ -96,6 +97,7 @@ PURE += [
     for name in [
         "admission",
         "answers",
+        "api_keys",
         "brain",
         "conversation",
         "input_buffer",

@@ -83,6 +83,26 @@ class ArgumentsDecoder:
         return ""
 
 
+class ObjectDecoder:
+    """Decodes what a model sends for a tool whose schema is not ours to check: any JSON object. Any thread."""
+
+    def __init__(self, tool: str) -> None:
+        self._tool = tool
+
+    def decode(self, text: str) -> dict[str, Any]:
+        """The object.
+
+        Raises:
+            BadArguments: it is not JSON, or no object.
+        """
+        import msgspec
+
+        try:
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise BadArguments(f"arguments of {self._tool} are not a JSON object: {error}") from error
+
+
 def _number(text: str) -> int | msgspec.Raw:
     """A number with a point or an exponent: an int if it is a whole one, or else as it was written."""
     import msgspec

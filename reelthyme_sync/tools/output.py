@@ -21,10 +21,15 @@ def error_output(error: BaseException) -> str:
 
     The message is passed on word for word: keep out of it what the user must not hear.
     """
+    return refusal(error_text(error))
+
+
+def refusal(reason: str) -> str:
+    """What the model is told when there is no result, in words: ``{"error": "cancelled"}``."""
     import msgspec
 
     # Names of files may hold lone surrogates, and this must not fail.
-    return msgspec.json.encode({"error": error_text(error).encode(errors="backslashreplace").decode()}).decode()
+    return msgspec.json.encode({"error": reason.encode(errors="backslashreplace").decode()}).decode()
 
 
 def error_text(error: BaseException) -> str:

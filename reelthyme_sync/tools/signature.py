@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import SimpleNamespace
-from typing import Any, Final, get_type_hints
+from types import SimpleNamespace, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
+
+from .call import ToolCall
 
 _REFUSED: Final[Mapping[Any, str]] = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only, and a model names its arguments: remove the slash",
     inspect.Parameter.VAR_POSITIONAL: "stands for any number of arguments: take one list instead",
     inspect.Parameter.VAR_KEYWORD: "stands for arguments of any name: take one dictionary instead",
 }
+_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ASYNCHRONOUS: Final = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
 
 
@@ -34,11 +37,19 @@ class Parameter:
 
 @attrs.frozen
 class Signature:
-    """What is known of a function: its own name and docstring, and what a call gives it."""
+    """What is known of a function: its own name and docstring, and what a call gives it.
+
+    Attributes:
+        name: the function's own.
+        docstring: as it would be shown.
+        parameters: what the model gives.
+        for_call: the names of those that are given the ``ToolCall``.
+    """
 
     name: str
     docstring: str | None
     parameters: tuple[Parameter, ...]
+    for_call: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Signature:
@@ -51,9 +62,7 @@ class Signature:
         name = getattr(bare, "__name__", type(bare).__name__)
         if inspect.isclass(bare) or not callable(bare):
             raise TypeError(f"{name} cannot be a tool: it is not a function")
-        routine = bare if inspect.isroutine(bare) else bare.__call__
-        if any(is_so(routine) for is_so in _ASYNCHRONOUS):
-            raise TypeError(f"{name} cannot be a tool: it is asynchronous; give a function that waits for it")
+        routine = _routine(name, bare)
         if inspect.isgeneratorfunction(routine):
             raise TypeError(f"{name} cannot be a tool: it is a generator; return a list")
         try:
@@ -63,7 +72,42 @@ class Signature:
         open_ones = [parameter for parameter in taken.values() if parameter.name not in filled_in]
         known = getattr(inspect.unwrap(routine), "__globals__", {})
         docstring = inspect.getdoc(routine if routine.__doc__ else bare)  # an object may have its class's
-        return cls(name, docstring, tuple(_parameters(name, open_ones, known)))
+        parameters = list(_parameters(name, open_ones, known))
+        return cls(
+            name,
+            docstring,
+            tuple(each for each in parameters if not _is_call(each.annotation)),
+            tuple(each.name for each in parameters if _is_call(each.annotation)),
+        )
+
+
+def names_for_call(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters that are given the ``ToolCall``, of a function that takes all arguments as one dictionary.
+
+    Raises:
+        TypeError: it is asynchronous.
+    """
+    bare, filled_in = _without_partials(function)
+    name = getattr(bare, "__name__", type(bare).__name__)
+    known = getattr(inspect.unwrap(_routine(name, bare)), "__globals__", {})
+    try:
+        taken = list(inspect.signature(function).parameters.values())[1:]
+        named = [each for each in taken if each.kind in _NAMED and each.name not in filled_in]
+        return tuple(each.name for each in named if _is_call(_resolved(name, each, known)))
+    except (TypeError, ValueError):  # some builtins do not say what they take, and some annotations cannot be resolved
+        return ()
+
+
+def _routine(name: str, bare: Any) -> Any:
+    """What runs when it is called."""
+    routine = bare if inspect.isroutine(bare) else bare.__call__
+    if any(is_so(routine) for is_so in _ASYNCHRONOUS):
+        raise TypeError(f"{name} cannot be a tool: it is asynchronous; give a function that waits for it")
+    return routine
+
+
+def _is_call(annotation: Any) -> bool:
+    return annotation is ToolCall or (get_origin(annotation) in (Union, UnionType) and ToolCall in get_args(annotation))
 
 
 def _without_partials(function: Any) -> tuple[Any, set[str]]:
