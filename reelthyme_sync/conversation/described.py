@@ -60,11 +60,13 @@ def transcribed(known: ConversationItem, event: Transcription) -> ConversationIt
     """A spoken item of the user's with some more words of its transcript, or all of them; None of any other."""
     if not isinstance(known.announced, UserMessage):
         return None
-    said = part_of(known.parts, event.content_index or 0, spoken=True)
-    if not said.spoken:  # older servers do not say which
-        said = next((each for each in known.parts if each.spoken), said)
-    if not said.spoken:
-        return None
+    index = event.content_index or 0
+    content = known.announced.content
+    if 0 <= index < len(content) and not isinstance(content[index], InputAudio):  # older servers do not say which
+        index = next((said.content_index for said in known.parts if said.spoken), -1)
+        if index < 0:
+            return None
+    said = part_of(known.parts, index, spoken=True)
     if isinstance(event, ConversationItemInputAudioTranscriptionDelta):
         worded = said.saying(event.delta)
     else:

@@ -58,7 +58,7 @@ def _told(item: ConversationItem, audio: bool) -> dict[str, Any]:
 
 def _told_part(said: Said, audio: bool) -> dict[str, Any]:
     told = {
-        "content_index": said.index,
+        "content_index": said.content_index,
         "spoken": said.spoken,
         "text": said.full_text,
         "samples": said.samples,
@@ -79,7 +79,7 @@ def _read(raw: object, path: str, keep_audio: bool) -> ConversationItem:
     return ConversationItem(
         _field(raw, path, "id", str),
         announced,
-        tuple(sorted(said, key=lambda each: each.index)),
+        tuple(sorted(said, key=lambda each: each.content_index)),
         _field(raw, path, "ended", bool),
         _field(raw, path, "completed", bool),
     )

@@ -44,16 +44,14 @@ class InputSound:
         self._counts_as_we = True
 
     def settle(self, audio_format: Format) -> None:
-        """The session hears in this format. What was sent in another one is forgotten, but counts."""
-        if audio_format == self.format:
+        """The session hears in this format. What was sent at another rate is forgotten, but counts."""
+        self.format = audio_format
+        if (rate := sample_rate(audio_format)) == self.rate:
             return
-        rate = sample_rate(audio_format)
         self._sent = self._turn_began = self._sent * rate // self.rate
-        self.format, self.rate, self._half = audio_format, rate, b""
-        self._chunks.clear()
-        self._ends.clear()
-        self._commits.clear()
-        self._began.clear()
+        self.rate, self._half = rate, b""
+        for known in (self._chunks, self._ends, self._commits, self._began):
+            known.clear()
 
     def send(self, audio: str) -> None:
         """An ``input_audio_buffer.append`` goes out."""
@@ -91,7 +89,6 @@ class InputSound:
         """A new server counts from its own zero, and nobody says which of our samples that is."""
         self._counts_as_we = False
         self._began.clear()
-        self._commits.clear()
 
     def begin(self, item_id: str, start_ms: int) -> None:
         """The server heard somebody begin to speak."""
@@ -101,9 +98,9 @@ class InputSound:
 
     def end(self, item_id: str, end_ms: int) -> None:
         """The server heard the end of what it heard begin."""
+        _make_room(self._ended)
+        self._ended[item_id] = None
         if (began := self._began.pop(item_id, None)) is not None:
-            _make_room(self._ended)
-            self._ended[item_id] = None
             self._cut(item_id, began, ms_to_samples(max(0, end_ms), self.rate))
 
     def committed(self, item_id: str) -> None:
@@ -111,9 +108,13 @@ class InputSound:
         if item_id in self._ended:
             del self._ended[item_id]
             return
-        began, ended = self._commits.popleft() if self._commits else (self._turn_began, self._sent)
-        if self._counts_as_we:
-            self._cut(item_id, self._began.pop(item_id, began), ended)
+        if self._commits:
+            began, ended = self._commits.popleft()
+        elif self._counts_as_we:
+            began, ended = self._turn_began, self._sent
+        else:
+            return
+        self._cut(item_id, self._began.pop(item_id, began), ended)
 
     def take(self, item_id: str) -> bytes:
         """The sound of the turn that the item was made of, once; empty if it is not known."""

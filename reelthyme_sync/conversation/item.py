@@ -11,6 +11,7 @@ from ..events import (
     FunctionCall,
     FunctionCallOutput,
     InputAudio,
+    InputText,
     Item,
     OutputAudio,
     OutputText,
@@ -100,11 +101,11 @@ class ConversationItem:
             case FunctionCall() if self.parts:
                 return evolve(self.announced, arguments=self.arguments)
             case UserMessage() | AssistantMessage() if self.parts:
-                described: list[Any] = list(self.announced.content)
-                known = {said.index: said for said in self.parts}
+                described: dict[int, Any] = dict(enumerate(self.announced.content))
+                known = {said.content_index: said for said in self.parts}
                 content = [
-                    _as_content(self.announced, known.get(index), described[index] if index < len(described) else None)
-                    for index in sorted({*range(len(described)), *known})
+                    _as_content(self.announced, known.get(index), described.get(index))
+                    for index in sorted({*described, *known})
                 ]
                 return evolve(self.announced, content=content)
         return self.announced
@@ -205,9 +206,11 @@ def _as_content(message: Item, said: Said | None, described: object) -> object:
         return described
     if isinstance(message, AssistantMessage):
         return OutputAudio(transcript=said.heard_text) if said.spoken else OutputText(text=said.heard_text)
-    if said.spoken and (words := said.full_text):
-        return evolve(described if isinstance(described, InputAudio) else InputAudio(), transcript=words)
-    return InputAudio(transcript=None) if described is None else described
+    words = said.full_text
+    if not said.spoken:
+        return described or InputText(text=words)
+    heard = described if isinstance(described, InputAudio) else InputAudio(transcript=None)
+    return evolve(heard, transcript=words) if words else heard
 
 
 def _word(item: Item, field: str) -> str | None:

@@ -5,9 +5,7 @@ A value: what more comes makes a new one, at the same cost however much is there
 
 from __future__ import annotations
 
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_bytes, samples_to_ms
 from ..playback import heard_words
@@ -17,12 +15,11 @@ NOTHING_SAID: Final = Rope("")
 SILENCE: Final = Rope(b"")
 
 
-@attrs.frozen
-class Said:
-    """What one content part says.
+class Said(NamedTuple):
+    """What one content part says. A tuple, because one is made at every delta: an attrs class takes twice as long.
 
     Attributes:
-        index: its content index.
+        content_index: which part it is.
         spoken: whether it is sound with a transcript, or text.
         words: as they came.
         sound: PCM16; empty where only the length is kept.
@@ -31,7 +28,7 @@ class Said:
         heard_ms: where it was cut off; None if it was not.
     """
 
-    index: int
+    content_index: int
     spoken: bool
     words: Rope[str] = NOTHING_SAID
     sound: Rope[bytes] = SILENCE
@@ -80,27 +77,30 @@ class Said:
         """With some more sound."""
         sound = self.sound.plus(pcm) if keep else self.sound
         samples = self.samples + len(pcm) // BYTES_PER_SAMPLE
-        return Said(self.index, self.spoken, self.words, sound, samples, rate, self.heard_ms)
+        return Said(self.content_index, self.spoken, self.words, sound, samples, rate, self.heard_ms)
 
     def cut_at(self, heard_ms: int) -> Said:
         """Cut off; where it is cut off already, whichever is earlier."""
         earlier = heard_ms if self.heard_ms is None else min(self.heard_ms, heard_ms)
-        return attrs.evolve(self, heard_ms=max(0, earlier))
+        return self._replace(heard_ms=max(0, earlier))
 
     def _with(self, words: Rope[str]) -> Said:
-        return Said(self.index, self.spoken, words, self.sound, self.samples, self.rate, self.heard_ms)
+        return Said(self.content_index, self.spoken, words, self.sound, self.samples, self.rate, self.heard_ms)
 
 
 def find(parts: tuple[Said, ...], index: int) -> Said | None:
     """The part with this index: nearly always the last."""
-    return next((said for said in reversed(parts) if said.index == index), None)
+    for said in reversed(parts):
+        if said.content_index == index:
+            return said
+    return None
 
 
 def replaced(parts: tuple[Said, ...], said: Said) -> tuple[Said, ...]:
     """The parts with this one in its place, in the order of their indexes."""
-    if not parts or parts[-1].index < said.index:
+    if not parts or parts[-1].content_index < said.content_index:
         return (*parts, said)
-    if parts[-1].index == said.index:
+    if parts[-1].content_index == said.content_index:
         return (*parts[:-1], said)
-    before = tuple(each for each in parts if each.index < said.index)
-    return (*before, said, *(each for each in parts if each.index > said.index))
+    before = tuple(each for each in parts if each.content_index < said.content_index)
+    return (*before, said, *(each for each in parts if each.content_index > said.content_index))
