@@ -1,5 +1,4 @@
 import io
-import json
 import re
 import sys
 import wave
@@ -16,7 +15,6 @@ from reelthyme_sync.cli import arguments, check
 from reelthyme_sync.cli.directors import OneRecording, ThreeQuestions, forever
 from reelthyme_sync.cli.invitation import echo_control, invite
 from reelthyme_sync.cli.sound import Sound
-from reelthyme_sync.cli.toolbox import Toolbox
 from reelthyme_sync.cli.transcript import Transcript
 from reelthyme_sync.echo import EchoCanceller, HalfDuplex
 from reelthyme_sync.errors import AudioUnavailable
@@ -168,42 +166,15 @@ class TestTranscript:
         transcript.see(events.ResponseDone())
         assert self.lines(printed) == ["assistant It", "error     no", "assistant  is"]
 
+    def test_a_call(self, transcript, printed):
+        item = events.FunctionCall(name="get_weather", arguments='{"city":"Paris"}', status="completed")
+        transcript.see(events.ResponseOutputItemDone(item=item))
+        transcript.see(events.ResponseOutputItemDone(item=events.evolve(item, status="incomplete")))
+        assert self.lines(printed) == ['tool      get_weather({"city":"Paris"})']
+
     def test_nothing_understood(self, transcript, printed):
         transcript.see(events.ConversationItemInputAudioTranscriptionCompleted(transcript=""))
         assert "(nothing understood)" in printed.getvalue()
-
-
-class TestToolbox:
-    @pytest.fixture
-    def toolbox(self):
-        def get_weather(city: str) -> dict[str, str]:
-            return {"city": city}
-
-        return Toolbox({"get_weather": (events.FunctionTool(name="get_weather"), get_weather)})
-
-    def output(self, toolbox, done) -> dict:
-        (found,) = toolbox.calls(done)
-        item = toolbox.run(found).item
-        assert item.call_id == "call_1"
-        return json.loads(item.output)
-
-    def test_a_call_is_run(self, toolbox):
-        assert self.output(toolbox, call('{"city": "Paris"}')) == {"city": "Paris"}
-
-    @pytest.mark.parametrize(
-        ("done", "error"),
-        [
-            (call('{"town": "Paris"}'), "TypeError"),
-            (call("{"), "JSONDecodeError"),
-            (call(name="other"), "KeyError"),
-        ],
-    )
-    def test_what_goes_wrong_is_told_to_the_assistant(self, toolbox, done, error):
-        assert self.output(toolbox, done)["error"].startswith(error)
-
-    @pytest.mark.parametrize("done", [call(status="cancelled"), message(), events.ResponseCreated()])
-    def test_only_finished_calls_count(self, toolbox, done):
-        assert toolbox.calls(done) == []
 
 
 class TestDirectors:

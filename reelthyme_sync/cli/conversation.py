@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -16,8 +17,11 @@ from ..errors import AudioUnavailable, RealtimeError
 from ..events import ConversationItemTruncated, DeviceLost, ResponseCreate, ServerEvent, SessionUpdate
 from ..session import Session
 from ..streaming import AudioStream, stream
-from .toolbox import Toolbox
+from ..tool_runner import ToolRunner
+from ..tools import Tool
 from .transcript import Transcript
+
+log = logging.getLogger("reelthyme_sync")
 
 Director: TypeAlias = Callable[[ServerEvent, AudioStream], bool]
 """Sees every event, may make the user speak, and tells whether the conversation is over."""
@@ -34,7 +38,7 @@ class Conversation:
         echo: what keeps the assistant out of what the user says; None where it cannot be heard there.
         director: when it is over.
         transcript: what prints it.
-        toolbox: what the assistant may call.
+        tools: what the assistant may call; the opening tells it of them.
         limit: seconds after which it counts as failed; None lets it go on for ever.
     """
 
@@ -43,7 +47,7 @@ class Conversation:
     speaker: Speaker
     director: Director
     transcript: Transcript
-    toolbox: Toolbox = attrs.field(factory=Toolbox)
+    tools: Sequence[Tool] = ()
     echo: EchoControl | None = None
     limit: float | None = None
 
@@ -58,6 +62,7 @@ class Conversation:
             _limited(session, self.limit),
             stream(session, speaker=self.speaker) as events,
             capture_audio(session, microphone=self.microphone, echo=self.echo),
+            contextlib.closing(self._runner(session)) as runner,
         ):
             session.send(self.opening)
             for event in events:
@@ -65,7 +70,7 @@ class Conversation:
                     raise AudioUnavailable(event.message)
                 self.transcript.see(event)
                 self._note_cut(event, events)
-                self._run_tools(event, session)
+                runner.hear(event)
                 if self.director(event, events):
                     events.stop(drain=True)
                     return
@@ -75,13 +80,16 @@ class Conversation:
         if isinstance(event, ConversationItemTruncated):
             self.transcript.cut(event.audio_end_ms, events.received_ms(event.item_id, event.content_index))
 
-    def _run_tools(self, event: ServerEvent, session: Session) -> None:
-        calls = self.toolbox.calls(event)
-        for call in calls:
-            self.transcript.line("tool", f"{call.name}({call.arguments})")
-            session.send(self.toolbox.run(call))
-        if calls:
-            session.send(ResponseCreate())
+    def _runner(self, session: Session) -> ToolRunner:
+        runner = ToolRunner(
+            ordinal=session.ordinal,
+            send=session.send,
+            respond=lambda: session.send(ResponseCreate()),
+            failed=lambda error: log.warning("a tool failed: %s", error),
+        )
+        for tool in self.tools:
+            runner.add(tool)
+        return runner
 
 
 @contextlib.contextmanager

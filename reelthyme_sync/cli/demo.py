@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from typing import Annotated, Final
 
 from rich.console import Console
 
-from ..events import FunctionTool
+from ..tools import Tool
 from .conversation import Conversation
 from .directors import ThreeQuestions, forever
 from .invitation import echo_control, invite
@@ -15,7 +15,6 @@ from .opening import opening
 from .partner import partner
 from .recordings import questions
 from .sound import Sound, has_sound_card
-from .toolbox import Toolbox
 from .transcript import Transcript
 
 LIMIT: Final = 55.0
@@ -43,53 +42,42 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def _live(arguments: argparse.Namespace, console: Console, sound: Sound) -> Conversation:
+    weather = Tool.of(get_weather)
     echo = echo_control() if arguments.echo_cancelling else None
     microphone, speaker = sound.microphone(echo=echo), sound.speaker()
     transcript = Transcript(console)
     invite(console, echo, hint=": ask for the weather, say")
     return Conversation(
-        opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
+        opening=opening(instructions=INSTRUCTIONS, tools=[weather.declaration]),
         microphone=microphone,
         speaker=speaker,
         echo=sound.keeping(echo),
         director=forever,
         transcript=transcript,
-        toolbox=_toolbox(),
+        tools=[weather],
     )
 
 
 def _recorded(console: Console, sound: Sound) -> Conversation:
     console.print("No microphone is listening: recorded questions are asked instead of yours.\n")
+    weather = Tool.of(get_weather)
     microphone, speaker = sound.software_microphone(), sound.software_speaker()
     transcript = Transcript(console)  # its clock starts with the recording's
     return Conversation(
-        opening=opening(instructions=INSTRUCTIONS, tools=_toolbox().declarations()),
+        opening=opening(instructions=INSTRUCTIONS, tools=[weather.declaration]),
         microphone=microphone,
         speaker=speaker,
         director=ThreeQuestions(microphone, questions()),
         transcript=transcript,
-        toolbox=_toolbox(),
+        tools=[weather],
         limit=LIMIT,
     )
 
 
-def get_weather(city: str) -> dict[str, str]:
-    """What the demo's tool answers: a forecast long enough to be interrupted."""
-    return {
+def get_weather(city: Annotated[str, "The city, such as Paris"]) -> dict[str, str]:
+    """Get the weather forecast of a city."""
+    return {  # long enough to be interrupted
         "forecast": f"In {city} it will be sunny in the morning, with a light wind from the west. Clouds come up in "
         "the afternoon, and there may be some rain in the evening. The temperature will be around twenty degrees. "
         "The night will be clear and cool, and the day after will be warmer.",
     }
-
-
-def _toolbox() -> Toolbox:
-    declaration = FunctionTool(
-        name="get_weather",
-        description="Get the weather forecast of a city.",
-        parameters={
-            "type": "object",
-            "properties": {"city": {"type": "string", "description": "The city, such as Paris"}},
-            "required": ["city"],
-        },
-    )
-    return Toolbox({"get_weather": (declaration, get_weather)})

@@ -10,8 +10,10 @@ from rich.text import Text
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
     Error,
+    FunctionCall,
     ResponseDone,
     ResponseOutputAudioTranscriptDelta,
+    ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ServerEvent,
 )
@@ -40,6 +42,8 @@ class Transcript:
                 self._grow(item, text)
             case ResponseOutputTextDelta(item_id=item, delta=text):
                 self._grow(item, text)
+            case ResponseOutputItemDone(item=FunctionCall(name=name, arguments=arguments, status="completed")):
+                self.line("tool", f"{name}({arguments})")
             case ResponseDone():
                 self._end_line()
             case Error(error=detail):
