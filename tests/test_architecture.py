@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect"],
+    ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect", "ids"],
     ["_credentials", "events", "beta"],
     ["codec", "endpoints", "playback", "schema", "formats", "vad", "placing", "sequencer", "floor", "echo", "tools"],
     ["usage", "turns"],
@@ -66,7 +66,8 @@ LAYERS = [
     ["_lifeline"],
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
     ["room"],
-    ["connecting", "streaming", "capturing", "push_to_talk", "local_server"],
+    ["connecting", "streaming", "capturing", "push_to_talk", "local_server", "tool_runner"],
+    ["client"],
     ["fallback", "testing", "pytest_plugin", "loop_check"],
     ["cli"],
     ["__main__", ""],
@@ -90,6 +91,7 @@ PURE += [
     "loop_check",
 ]
 PURE += ["usage", "turns", "reply", "interpreting"]
+PURE += [f"client.{name}" for name in ["books", "content", "cutting", "input_sound", "narration", "settings"]]
 PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [

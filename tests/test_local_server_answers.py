@@ -4,9 +4,13 @@ import json
 import pytest
 
 from reelthyme_sync.events import FunctionTool
-from reelthyme_sync.local_server.answers import STORY, Answers, Call, Question, Say
+from reelthyme_sync.local_server.answers import STORY, Answers, Call, Calls, Question, Say
 from reelthyme_sync.local_server.numbers import with_digits
 from reelthyme_sync.local_server.script import read_script
+
+
+def calling(name, arguments):
+    return Calls((Call(name, arguments),))
 
 
 def tool(name, description="", required=(), **properties):
@@ -75,31 +79,33 @@ def test_without_a_question_it_follows_the_instructions_or_greets():
 @pytest.mark.parametrize(
     ("text", "call"),
     [
-        ("what is the weather going to be like in paris tomorrow", Call("get_weather", {"city": "Paris"})),
+        ("what is the weather going to be like in paris tomorrow", calling("get_weather", {"city": "Paris"})),
         (
             "What's the weather in New York in fahrenheit?",
-            Call("get_weather", {"city": "New York", "unit": "fahrenheit"}),
+            calling("get_weather", {"city": "New York", "unit": "fahrenheit"}),
         ),
-        ("Turn off the lamp in the living room", Call("set_light", {"room": "living_room", "on": False})),
-        ("set the kitchen light to level thirty", Call("set_light", {"room": "kitchen", "on": True, "level": 30})),
-        ("add the numbers 2 and forty", Call("addNumbers", {"a": 2.0, "b": 40.0})),
-        ("search the handbook for holidays", Call("find", {"query": "search the handbook for holidays"})),
+        ("Turn off the lamp in the living room", calling("set_light", {"room": "living_room", "on": False})),
+        ("set the kitchen light to level thirty", calling("set_light", {"room": "kitchen", "on": True, "level": 30})),
+        ("add the numbers 2 and forty", calling("addNumbers", {"a": 2.0, "b": 40.0})),
+        ("search the handbook for holidays", calling("find", {"query": "search the handbook for holidays"})),
         ("hello how are you today", None),
         ("stop what is six times seven", None),
     ],
 )
 def test_a_tool_is_called_when_it_fits(text, call):
     answer = ANSWERS.answer(Question(text, tools=[WEATHER, LIGHT, SUM, SEARCH]))
-    assert (answer if isinstance(answer, Call) else None) == call
+    assert (answer if isinstance(answer, Calls) else None) == call
 
 
 def test_an_argument_that_may_be_null_is_of_its_other_kind():
     maybe = tool("forecast", "", ["days"], days={"anyOf": [{"type": "null"}, {"type": "integer"}]})
-    assert ANSWERS.answer(Question("the forecast for 3 days in Paris", tools=[maybe])) == Call("forecast", {"days": 3})
+    assert ANSWERS.answer(Question("the forecast for 3 days in Paris", tools=[maybe])) == calling(
+        "forecast", {"days": 3}
+    )
 
 
 def test_a_tool_that_must_be_called_gets_all_that_it_requires():
-    assert ANSWERS.answer(Question("hi", tools=[LIGHT], must_call=True)) == Call(
+    assert ANSWERS.answer(Question("hi", tools=[LIGHT], must_call=True)) == calling(
         "set_light", {"room": "kitchen", "on": True}
     )
 
@@ -136,6 +142,11 @@ def test_numbers_in_words(text, digits):
     assert with_digits(text) == digits
 
 
+def test_a_picture_is_not_taken_for_words():
+    assert ANSWERS.answer(Question("", pictures=1)) == Say("You show me a picture, but I cannot see.")
+    assert ANSWERS.answer(Question("", pictures=2)) == Say("You show me 2 pictures, but I cannot see.")
+
+
 def test_a_script_comes_first(tmp_path):
     path = tmp_path / "script.json"
     path.write_text(
@@ -144,18 +155,29 @@ def test_a_script_comes_first(tmp_path):
                 {"when": "opening hours", "say": "Nine to five."},
                 {"when": "order \\d+", "call": {"name": "find_order", "arguments": {"number": 17}}},
                 {"when": "order", "call": {"name": "list_orders"}},
+                {"when": "lamps", "call": [{"name": "lamp", "arguments": {"on": True}}, {"name": "lamp"}]},
             ]
         )
     )
     answers = Answers(datetime.datetime.now, read_script(path))
     assert answers.answer(Question("What are your Opening Hours?")) == Say("Nine to five.")
-    assert answers.answer(Question("Where is order 17?")) == Call("find_order", {"number": 17})
-    assert answers.answer(Question("Where is my order?")) == Call("list_orders", {})
+    assert answers.answer(Question("Where is order 17?")) == calling("find_order", {"number": 17})
+    assert answers.answer(Question("Where is my order?")) == calling("list_orders", {})
+    assert answers.answer(Question("the lamps")) == Calls((Call("lamp", {"on": True}), Call("lamp", {})))
     assert answers.answer(Question("what is two plus two")) == Say("2 plus 2 is 4.")
 
 
 @pytest.mark.parametrize(
-    "script", ["{}", '[{"say": "x"}]', '[{"when": "x"}]', '[{"when": "(", "say": "x"}]', "[7]", "?"]
+    "script",
+    [
+        '[{"when": "x", "call": []}]',
+        "{}",
+        '[{"say": "x"}]',
+        '[{"when": "x"}]',
+        '[{"when": "(", "say": "x"}]',
+        "[7]",
+        "?",
+    ],
 )
 def test_a_script_that_is_none_says_where(tmp_path, script):
     path = tmp_path / "script.json"

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 
 import pytest
 
@@ -24,6 +25,7 @@ from reelthyme_sync.events import (
     InputAudioBufferAppend,
     InputAudioBufferClear,
     InputAudioBufferCommit,
+    InputImage,
     InputText,
     ItemReference,
     RealtimeSession,
@@ -44,6 +46,7 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.local_server.answers import STORY, Answers
 from reelthyme_sync.local_server.brain import Brain, Hear, Perform
+from reelthyme_sync.local_server.script import Line
 from reelthyme_sync.vad import EnergyClassifier
 
 SPOKEN = bytes(range(256)) * 100  # 533 ms of an answer
@@ -63,10 +66,11 @@ TURN = ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"
 class Dialogue:
     """A brain, and whoever does its jobs."""
 
-    def __init__(self, *updates, transcribes=False, hears="hello"):
+    def __init__(self, *updates, transcribes=False, hears="hello", script=()):
         clock = datetime.datetime(2026, 11, 21, 14, 5)
         self.hears = hears
-        self.brain = Brain(model="gpt-realtime", answer=Answers(lambda: clock).answer, transcribes=transcribes)
+        answers = Answers(lambda: clock, script)
+        self.brain = Brain(model="gpt-realtime", answer=answers.answer, transcribes=transcribes)
         self.created = self.brain.open()[0]
         for session in updates:
             assert kinds(self.send(SessionUpdate(session=session))) == ["session.updated"]
@@ -298,6 +302,55 @@ def test_function_call():
 def test_tool_choice(choice, expected):
     events = Dialogue(RealtimeSession(tools=[WEATHER])).ask("Hello!", tool_choice=choice)
     assert one(events, "response.done").response.output[0].type == expected
+
+
+LAMPS = Line(re.compile("lamps"), calls=(("lamp", {"number": 1}), ("lamp", {"number": 2}), ("bell", {})))
+
+
+def test_several_calls_in_one_response():
+    events = Dialogue(script=[LAMPS]).ask("both lamps")
+    called = ["response.function_call_arguments.delta", "response.function_call_arguments.done"]
+    closed = ["conversation.item.done", "response.output_item.done"]
+    assert [event.type for event in events if event.type in [*BEGUN, *called[1:], *closed]] == [
+        *([*BEGUN, *called[1:], *closed] * 3)
+    ]
+    output = one(events, "response.done").response.output
+    assert [(call.name, call.arguments, call.status) for call in output] == [
+        ("lamp", '{"number":1}', "completed"),
+        ("lamp", '{"number":2}', "completed"),
+        ("bell", "{}", "completed"),
+    ]
+    assert len({call.call_id for call in output}) == 3
+    for kind in ("response.output_item.added", "response.output_item.done", "response.function_call_arguments.done"):
+        assert [event.output_index for event in of(events, kind)] == [0, 1, 2]
+    follows = [event.previous_item_id for event in of(events, "conversation.item.added")[-3:]]
+    assert follows[1:] == [output[0].id, output[1].id]
+
+
+def test_calls_that_are_interrupted_are_those_that_had_begun():
+    dialogue = Dialogue(script=[LAMPS])
+    dialogue.say("both lamps")
+    dialogue.send(ResponseCreate())
+    dialogue.work(slices=3)
+    events = dialogue.send(ResponseCancel())
+    output = one(events, "response.done").response.output
+    assert [call.status for call in output] == ["completed", "incomplete"]
+    assert list(dialogue.performance) == []
+
+
+def test_pictures_are_taken_and_counted():
+    dialogue = Dialogue()
+    picture = InputImage(image_url="data:image/png;base64,AAAA")
+    item = one(
+        dialogue.send(ConversationItemCreate(item=UserMessage(content=[picture]))), "conversation.item.added"
+    ).item
+    assert item.content == [picture]
+    events = dialogue.send(ResponseCreate()) + dialogue.work()
+    assert "picture" in one(events, "response.output_audio_transcript.done").transcript
+    details = one(events, "response.done").response.usage.input_token_details
+    assert (details.image_tokens, details.text_tokens) == (85, 0)
+    nothing = error(dialogue.send(ConversationItemCreate(item=UserMessage(content=[InputImage()]))))
+    assert (nothing.code, nothing.param) == ("missing_required_parameter", "item.content[0].image_url")
 
 
 def test_interruption_by_voice():

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from reelthyme_sync import capture_audio, stream
 from reelthyme_sync.events import (
     DeviceLost,
-    InputAudioBufferSpeechStarted,
     SessionClosed,
     SessionCreated,
     SessionOutputAudioDelta,
@@ -72,15 +71,6 @@ def test_flush_drops_what_is_queued_and_sends_nothing(transport, session, speake
         speaker.wait_waiting(20)
         assert speaker.advance(20) == b"\x11\x11" * 480
         events.flush()
-    session.close()
-    assert transport.sent == []
-
-
-def test_speech_interrupts_no_translation_by_a_message(transport, session, speaker):
-    with stream(session, speaker=speaker):
-        transport.push(CREATED, delta(tone(200)))
-        speaker.wait_waiting(40)
-        transport.push(InputAudioBufferSpeechStarted(item_id="item_1"))
     session.close()
     assert transport.sent == []
 

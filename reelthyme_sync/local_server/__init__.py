@@ -34,8 +34,9 @@ def serve(
     script: str | os.PathLike[str] | None = None,
     speed: float = 8.0,
     lifetime: float = 3600.0,
+    api_key: str | None = None,
 ) -> LocalServer:
-    """Start a local server on a thread of its own. It takes any model and any key.
+    """Start a local server on a thread of its own. It takes any model.
 
     Args:
         host: the address to listen at; the default can be reached from this machine only.
@@ -43,9 +44,11 @@ def serve(
         tls: a server's context, for ``wss``.
         script: a JSON file with answers that come before all others, a list of
             ``{"when": "regular expression", "say": "words"}`` and
-            ``{"when": "...", "call": {"name": "a tool", "arguments": {}}}``.
+            ``{"when": "...", "call": {"name": "a tool", "arguments": {}}}``, or a list of such calls, made at once.
         speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all.
         lifetime: seconds until a session expires, as the service's do after an hour.
+        api_key: the only key that it takes; others get the service's error, ``invalid_api_key``, and are closed (3000).
+            Without one it takes any key, and none.
 
     Raises:
         LocalServerUnavailable: ``aiohttp`` is not installed.
@@ -59,7 +62,9 @@ def serve(
     from .server import LocalServer
 
     lines = [] if script is None else read_script(script)
-    return LocalServer(Options(host=host, port=port, tls=tls, script=lines, speed=speed, lifetime=lifetime))
+    return LocalServer(
+        Options(host=host, port=port, tls=tls, script=lines, speed=speed, lifetime=lifetime, api_key=api_key)
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..events import InputText, Item, UnknownPart
+from ..events import InputImage, InputText, Item, UnknownPart
 from .refusal import Refusal, invalid_value, missing
 
 
@@ -10,7 +10,7 @@ def check_item(item: Item) -> None:
     """Nothing, for an item that may be added.
 
     Raises:
-        Refusal: its type, or that of a part of it, is none that can be sent, or the text of a part is absent.
+        Refusal: its type, or that of a part of it, is none that can be sent, or the text or picture of one is absent.
     """
     if isinstance(item, UnknownPart):
         raise _of_unknown_type(item, "item")
@@ -19,6 +19,8 @@ def check_item(item: Item) -> None:
             raise _of_unknown_type(part, f"item.content[{place}]")
         if isinstance(part, InputText) and not isinstance(part.text, str):
             raise missing(f"item.content[{place}].text")
+        if isinstance(part, InputImage) and not isinstance(part.image_url, str):
+            raise missing(f"item.content[{place}].image_url")
 
 
 def _of_unknown_type(part: UnknownPart, path: str) -> Refusal:

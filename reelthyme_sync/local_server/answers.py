@@ -31,6 +31,7 @@ class Question:
         outputs: what the tools gave since that message.
         instructions: those of the response, else of the session.
         spoken_to: whether there is a user message at all.
+        pictures: how many it shows.
     """
 
     text: str = ""
@@ -39,6 +40,7 @@ class Question:
     outputs: Sequence[str] = ()
     instructions: str = ""
     spoken_to: bool = True
+    pictures: int = 0
 
 
 @attrs.frozen
@@ -56,7 +58,14 @@ class Call:
     arguments: dict[str, Any]
 
 
-Answer: TypeAlias = Say | Call
+@attrs.frozen
+class Calls:
+    """Answer with one call, or with several at once."""
+
+    calls: tuple[Call, ...]
+
+
+Answer: TypeAlias = Say | Calls
 
 STORY: Final = (
     "Once upon a time there was a small lighthouse at the end of a long pier. "
@@ -119,16 +128,18 @@ class Answers:
         line = next((line for line in self._script if line.fits(question.text)), None)
         if line is None:
             return None
-        return Say(line.say) if line.call is None else Call(line.call, line.arguments)
+        return Calls(tuple(Call(*call) for call in line.calls)) if line.calls else Say(line.say)
 
-    def _called(self, question: Question) -> Call | None:
+    def _called(self, question: Question) -> Calls | None:
         tool = best_tool(question.text, question.tools, always=question.must_call)
-        return None if tool is None else Call(tool.name or "", arguments_for(tool, question.text))
+        return None if tool is None else Calls((Call(tool.name or "", arguments_for(tool, question.text)),))
 
     def _words(self, question: Question) -> str:
         text = question.text.strip()
         if not question.spoken_to:
             return _echo(question.instructions) or f"Hello! I am {_ABOUT}. How can I help you?"
+        if not text and question.pictures:
+            return f"You show me {_counted(question.pictures, 'picture')}, but I cannot see."
         if not text:
             return "I heard something, but I could not make out any words."
         return (
@@ -147,6 +158,10 @@ class Answers:
         if re.search(r"\bwhat (day|date)\b|\bthe date\b", text, re.I):
             return f"Today is {now:%A}, {now:%B} {now.day}."
         return None
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"a {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _echo(text: str) -> str | None:

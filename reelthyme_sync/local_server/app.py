@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from .. import codec
 from ..endpoints import DEFAULT_MODEL
 from .answers import Answers
+from .api_keys import REFUSED, key_error, offers_only_a_key
 from .brain import Brain
 from .connection import GOING_AWAY, Connection
 from .script import Line
@@ -42,6 +44,7 @@ class Options:
     script: Sequence[Line]
     speed: float
     lifetime: float
+    api_key: str | None = attrs.field(repr=False)
 
 
 class App:
@@ -80,6 +83,8 @@ class App:
     async def _upgrade(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
+        if offers_only_a_key(request.headers):  # then aiohttp would log it
+            return web.Response(status=400, text="Offer the subprotocol 'realtime' too, beside the key.")
         socket = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
         )
@@ -91,6 +96,10 @@ class App:
         self._sockets.add(socket)
         try:
             options = self._options
+            if (error := key_error(options.api_key, request.headers)) is not None:
+                await socket.send_str(codec.encode(error).decode())
+                await socket.close(code=REFUSED, message=b"invalid_request_error.invalid_api_key")
+                return socket
             connection = Connection(
                 socket, self._brain(request), self._speech, speed=options.speed, lifetime=options.lifetime
             )

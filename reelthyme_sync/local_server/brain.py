@@ -53,7 +53,7 @@ from ..events import (
 )
 from ..vad import SpeechStarted, SpeechStopped
 from .admission import check_item
-from .answers import Answer, Call, Question
+from .answers import Answer, Calls, Question
 from .conversation import Conversation, Entry, entry_of
 from .input_buffer import InputBuffer
 from .numbering import Numbering
@@ -179,8 +179,8 @@ class Brain:
         production = self._productions.get(response_id)
         if production is None:
             return
-        output = self._make(production, self._answers.pop(response_id), sound)
-        for piece in production.perform(output):
+        outputs = self._make(production, self._answers.pop(response_id), sound)
+        for piece in production.perform(outputs):
             self._has_spoken |= bool(sound)
             if production.over:
                 self._productions.pop(response_id, None)
@@ -363,19 +363,21 @@ class Brain:
         production.begun = True
         answer = self._answer(production.plan.question())
         self._answers[production.id] = answer
-        if isinstance(answer, Call) or production.plan.modality == "text":
+        if isinstance(answer, Calls) or production.plan.modality == "text":
             self._jobs.append(Perform(production.id))
         else:
             self._jobs.append(Perform(production.id, answer.text, production.plan.voice, production.plan.speed))
 
-    def _make(self, production: Production, answer: Answer, sound: bytes) -> Output:
-        item_id = self._ids.next("item")
-        if isinstance(answer, Call):
-            arguments = orjson.dumps(answer.arguments).decode()
-            return ToolCall(production.id, item_id, self._ids.next("call"), answer.name, arguments)
-        if production.plan.modality == "text":
-            return WrittenMessage(production.id, item_id, answer.text)
-        return SpokenMessage(production.id, item_id, answer.text, sound, production.plan.audio_format)
+    def _make(self, production: Production, answer: Answer, sound: bytes) -> Iterator[Output]:
+        if isinstance(answer, Calls):
+            for index, call in enumerate(answer.calls):
+                ids = production.id, self._ids.next("item"), self._ids.next("call")
+                yield ToolCall(*ids, call.name, orjson.dumps(call.arguments).decode(), output_index=index)
+        elif production.plan.modality == "text":
+            yield WrittenMessage(production.id, self._ids.next("item"), answer.text)
+        else:
+            item_id = self._ids.next("item")
+            yield SpokenMessage(production.id, item_id, answer.text, sound, production.plan.audio_format)
 
     def _end(self, production: Production, reason: Reason) -> list[ServerEvent]:
         del self._productions[production.id]

@@ -9,7 +9,18 @@ import attrs
 
 from .. import pcm
 from ..audio.transcoding import Decoder
-from ..events import UNSET, AssistantMessage, Audio, AudioFormat, InputAudio, Item, OutputAudio, UserMessage, evolve
+from ..events import (
+    UNSET,
+    AssistantMessage,
+    Audio,
+    AudioFormat,
+    InputAudio,
+    InputImage,
+    Item,
+    OutputAudio,
+    UserMessage,
+    evolve,
+)
 from .refusal import Refusal, invalid_value
 
 
@@ -44,6 +55,11 @@ class Entry:
         """All text of a message, written or heard."""
         written = [_text(part) for part in getattr(self.item, "content", [])]
         return " ".join([*filter(None, written), *([self.heard] if self.heard else [])])
+
+    @property
+    def pictures(self) -> Sequence[InputImage]:
+        """All pictures of a message."""
+        return list(_parts(self.item, InputImage))
 
     def with_sound(self) -> Item:
         """The item as ``conversation.item.retrieve`` gives it."""

@@ -146,12 +146,15 @@ class WrittenMessage:
 class ToolCall:
     """A call: its arguments come as JSON in pieces."""
 
-    def __init__(self, response_id: str, item_id: str, call_id: str, name: str, arguments: str) -> None:
+    def __init__(
+        self, response_id: str, item_id: str, call_id: str, name: str, arguments: str, *, output_index: int = 0
+    ) -> None:
         self._call = FunctionCall(
             id=item_id, object="realtime.item", status="in_progress", call_id=call_id, name=name, arguments=""
         )
         self.entry = Entry(self._call)
         self._place: dict[str, Any] = {"response_id": response_id, "item_id": item_id, "call_id": call_id}
+        self._place["output_index"] = output_index
         self._arguments = arguments
         self._told = ""
 

@@ -58,6 +58,7 @@ class Plan:
             outputs=outputs[::-1],
             instructions=self.instructions,
             spoken_to=bool(messages),
+            pictures=len(messages[-1].pictures) if messages else 0,
         )
 
     def response(self, response_id: str, conversation_id: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
 from ..events import (
@@ -31,7 +31,7 @@ _TOKENS_A_MINUTE: Final = 40_000
 
 
 class Production:
-    """A response in the making. It has at most one item of output.
+    """A response in the making.
 
     Attributes:
         plan: what it shall be.
@@ -45,7 +45,7 @@ class Production:
         self.over = False
         self._response = response
         self._conversation = conversation
-        self._output: Output | None = None
+        self._outputs: list[Output] = []  # the last one is being made
         self._follows: str | None = None
 
     @property
@@ -62,11 +62,51 @@ class Production:
         """Its first event."""
         return [ResponseCreated(response=self._response)]
 
-    def perform(self, output: Output) -> Iterator[Slice]:
+    def perform(self, outputs: Iterable[Output]) -> Iterator[Slice]:
         """The whole of it. Ends early when the response is ended between two slices."""
-        if self.over:
-            return
-        yield Slice(self._begin(output))
+        for output in outputs:
+            if self.over:
+                return
+            yield Slice([*self._close_output("completed"), *self._begin(output)])
+            yield from self._make(output)
+        if not self.over:
+            yield Slice(self.end("completed"))
+
+    def end(self, status: Ending, reason: Reason | None = None) -> list[ServerEvent]:
+        """Its last events, whatever it has come to."""
+        self.over = True
+        closing = self._close_output("completed" if status == "completed" else "incomplete")
+        made = [output.entry for output in self._outputs]
+        usage = response_usage(self.plan.context, self.plan.instructions, made)
+        self._response = evolve(
+            self._response,
+            status=status,
+            status_details=ResponseStatusDetails(type=status, reason=reason),
+            output=[entry.item for entry in made],
+            usage=usage,
+        )
+        return [*closing, ResponseDone(response=self._response), _rate_limits(usage.total_tokens or 0)]
+
+    def _begin(self, output: Output) -> list[ServerEvent]:
+        self._outputs.append(output)
+        item = output.entry.item
+        added = ResponseOutputItemAdded(response_id=self.id, output_index=self._index, item=item)
+        events: list[ServerEvent] = [added]
+        if not self.plan.beside:
+            self._follows = self._conversation.add(output.entry)
+            events.append(ConversationItemAdded(item=item, previous_item_id=self._follows))
+        return events + output.opening()
+
+    def _close_output(self, status: Literal["completed", "incomplete"]) -> list[ServerEvent]:
+        if not self._outputs:
+            return []
+        events = self._outputs[-1].closing(status)
+        item = self._outputs[-1].entry.item
+        if not self.plan.beside:
+            events.append(ConversationItemDone(item=item, previous_item_id=self._follows))
+        return [*events, ResponseOutputItemDone(response_id=self.id, output_index=self._index, item=item)]
+
+    def _make(self, output: Output) -> Iterator[Slice]:
         pieces = output.slices()
         while not self.over:  # a piece counts as said when it is made, so ask before making one
             if self._is_over_its_limit():
@@ -74,45 +114,16 @@ class Production:
             elif (piece := next(pieces, None)) is not None:
                 yield piece
             else:
-                yield Slice(self.end("completed"))
+                return
 
-    def end(self, status: Ending, reason: Reason | None = None) -> list[ServerEvent]:
-        """Its last events, whatever it has come to."""
-        self.over = True
-        closing = self._close_output("completed" if status == "completed" else "incomplete")
-        output = self._output.entry if self._output is not None else None
-        usage = response_usage(self.plan.context, self.plan.instructions, output)
-        self._response = evolve(
-            self._response,
-            status=status,
-            status_details=ResponseStatusDetails(type=status, reason=reason),
-            output=[output.item] if output is not None else [],
-            usage=usage,
-        )
-        return [*closing, ResponseDone(response=self._response), _rate_limits(usage.total_tokens or 0)]
-
-    def _begin(self, output: Output) -> list[ServerEvent]:
-        self._output = output
-        item = output.entry.item
-        events: list[ServerEvent] = [ResponseOutputItemAdded(response_id=self.id, item=item)]
-        if not self.plan.beside:
-            self._follows = self._conversation.add(output.entry)
-            events.append(ConversationItemAdded(item=item, previous_item_id=self._follows))
-        return events + output.opening()
-
-    def _close_output(self, status: Literal["completed", "incomplete"]) -> list[ServerEvent]:
-        if self._output is None:
-            return []
-        events = self._output.closing(status)
-        item = self._output.entry.item
-        if not self.plan.beside:
-            events.append(ConversationItemDone(item=item, previous_item_id=self._follows))
-        return [*events, ResponseOutputItemDone(response_id=self.id, item=item)]
+    @property
+    def _index(self) -> int:
+        return len(self._outputs) - 1
 
     def _is_over_its_limit(self) -> bool:
-        if self._output is None or self.plan.max_output_tokens == "inf":
+        if self.plan.max_output_tokens == "inf":
             return False
-        used = output_tokens(self._output.entry)
+        used = output_tokens(output.entry for output in self._outputs)
         return (used.text_tokens or 0) + (used.audio_tokens or 0) > self.plan.max_output_tokens
 
 

@@ -1,7 +1,8 @@
 """Scripted answers: a JSON file that says what to answer to what, so that a demo or a test is word for word the same.
 
 [{"when": "opening hours", "say": "We are open from nine to five."},
- {"when": "order (number )?[0-9]+", "call": {"name": "find_order", "arguments": {"number": 17}}}]
+ {"when": "order (number )?[0-9]+", "call": {"name": "find_order", "arguments": {"number": 17}}},
+ {"when": "both lamps", "call": [{"name": "lamp", "arguments": {"number": 1}}, {"name": "lamp"}]}]
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ class Line:
     Attributes:
         when: a regular expression, searched in what was said without regard to case.
         say: the words of the answer.
-        call: the name of a tool to call instead.
-        arguments: what to call it with.
+        calls: the tools to call instead, by name, and what to call each with; all in one response.
     """
 
     when: re.Pattern[str]
     say: str = ""
-    call: str | None = None
-    arguments: dict[str, Any] = attrs.field(factory=dict)
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     def fits(self, text: str) -> bool:
         """Whether this is the answer to ``text``."""
@@ -53,10 +52,11 @@ def _line(entry: Any, place: str) -> Line:
     try:
         when = re.compile(entry["when"], re.IGNORECASE)
         if "call" in entry:
-            return Line(when, call=entry["call"]["name"], arguments=entry["call"].get("arguments", {}))
+            first, *others = entry["call"] if isinstance(entry["call"], list) else [entry["call"]]
+            return Line(when, calls=tuple((call["name"], call.get("arguments", {})) for call in (first, *others)))
         return Line(when, say=entry["say"])
-    except (KeyError, TypeError, AttributeError, re.error) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         raise ValueError(
             f'{place}: an answer is {{"when": "...", "say": "..."}} or '
-            f'{{"when": "...", "call": {{"name": "...", "arguments": {{}}}}}} ({error!r})'
+            f'{{"when": "...", "call": {{"name": "...", "arguments": {{}}}}}}, or a list of such calls ({error!r})'
         ) from None

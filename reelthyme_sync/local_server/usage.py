@@ -21,6 +21,7 @@ from .conversation import Entry
 _MS_PER_TOKEN_HEARD = 100
 _MS_PER_TOKEN_SPOKEN = 50
 _CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_PICTURE = 85  # of ours: the service's depend on the size
 
 
 def text_tokens(text: str) -> int:
@@ -38,28 +39,31 @@ def spoken_tokens(sound: bytes) -> int:
     return -(-pcm.bytes_to_ms(len(sound)) // _MS_PER_TOKEN_SPOKEN)
 
 
-def output_tokens(output: Entry | None) -> OutputTokenDetails:
-    """Tokens of an item that the model made."""
-    if output is None:
-        return OutputTokenDetails(text_tokens=0, audio_tokens=0)
-    return OutputTokenDetails(text_tokens=text_tokens(_text(output)), audio_tokens=spoken_tokens(output.sound))
+def output_tokens(output: Iterable[Entry]) -> OutputTokenDetails:
+    """Tokens of items that the model made."""
+    made = list(output)
+    return OutputTokenDetails(
+        text_tokens=sum(text_tokens(_text(entry)) for entry in made),
+        audio_tokens=sum(spoken_tokens(entry.sound) for entry in made),
+    )
 
 
-def response_usage(context: Iterable[Entry], instructions: str, output: Entry | None) -> ResponseUsage:
+def response_usage(context: Iterable[Entry], instructions: str, output: Iterable[Entry]) -> ResponseUsage:
     """What a response takes: all that it answers to, and what it made."""
     entries = list(context)
     text_in = text_tokens(instructions) + sum(text_tokens(_text(entry)) for entry in entries if not entry.sound)
     audio_in = sum(_tokens_of_sound(entry) for entry in entries)
+    image_in = _TOKENS_PER_PICTURE * sum(len(entry.pictures) for entry in entries)
     out = output_tokens(output)
     total_out = (out.text_tokens or 0) + (out.audio_tokens or 0)
     return ResponseUsage(
-        total_tokens=text_in + audio_in + total_out,
-        input_tokens=text_in + audio_in,
+        total_tokens=text_in + audio_in + image_in + total_out,
+        input_tokens=text_in + audio_in + image_in,
         output_tokens=total_out,
         input_token_details=InputTokenDetails(
             text_tokens=text_in,
             audio_tokens=audio_in,
-            image_tokens=0,
+            image_tokens=image_in,
             cached_tokens=0,
             cached_tokens_details=CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0),
         ),

@@ -1,0 +1,50 @@
+"""The key that a client presents, and what one that presents a wrong one is told. Pure."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from ..events import Error
+from .refusal import Refusal
+
+_PREFIX: Final = "openai-insecure-api-key."
+"""How a browser presents a key: it cannot set headers."""
+
+REFUSED: Final = 3000
+"""The close code that follows."""
+
+_SHOWN_OF: Final = 16
+"""Characters: of a shorter key nothing can be shown that would not give it away."""
+
+
+def presented_key(headers: Mapping[str, str]) -> str | None:
+    """The key in the headers of an upgrade; None if there is none."""
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    return next((each.removeprefix(_PREFIX) for each in _subprotocols(headers) if each.startswith(_PREFIX)), None)
+
+
+def offers_only_a_key(headers: Mapping[str, str]) -> bool:
+    """Whether a client offers subprotocols, a key among them, but not ``realtime``, which is the one there is."""
+    offered = _subprotocols(headers)
+    return "realtime" not in offered and any(each.startswith(_PREFIX) for each in offered)
+
+
+def key_error(wanted: str | None, headers: Mapping[str, str]) -> Error | None:
+    """What a client is told that does not present the key that is wanted; None if all is well."""
+    given = presented_key(headers)
+    if wanted is None or (given is not None and hmac.compare_digest(given.encode(), wanted.encode())):
+        return None
+    message = "You did not provide an API key." if given is None else f"Incorrect API key provided: {_masked(given)}."
+    return Refusal(message, code="invalid_api_key").as_event(None)
+
+
+def _subprotocols(headers: Mapping[str, str]) -> list[str]:
+    return [each.strip() for each in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+
+
+def _masked(key: str) -> str:
+    return f"{key[:3]}…{key[-4:]}" if len(key) >= _SHOWN_OF else "…"
