@@ -16,16 +16,18 @@ Route: TypeAlias = Callable[[ServerEvent], bool]
 
 
 class Routes:
-    """The routes of one session, asked in the order in which they were added."""
+    """The routes of one session, asked in the order in which they were added, and those that come last after them."""
 
     def __init__(self) -> None:
         self._routes: tuple[Route, ...] = ()  # replaced, never changed: the reader walks it without a lock
+        self._last: frozenset[Route] = frozenset()
         self._changing = threading.Lock()
 
-    def add(self, route: Route) -> Callable[[], None]:
-        """Ask ``route`` from now on. Gives a function that removes it again."""
+    def add(self, route: Route, *, last: bool = False) -> Callable[[], None]:
+        """Ask ``route`` from now on, ``last`` also after those that are added later. Gives what removes it again."""
         with self._changing:
-            self._routes = (*self._routes, route)
+            self._last = self._last | {route} if last else self._last
+            self._routes = tuple(sorted((*self._routes, route), key=self._last.__contains__))
         return lambda: self._remove(route)
 
     def take(self, event: ServerEvent) -> bool:
@@ -35,6 +37,7 @@ class Routes:
     def _remove(self, route: Route) -> None:
         with self._changing:
             self._routes = tuple(other for other in self._routes if other is not route)
+            self._last -= {route}
 
 
 def ask(route: Route, event: ServerEvent) -> bool:

@@ -78,6 +78,14 @@ def to_pcm16(samples: NDArray[Any]) -> bytes:
     return bytes(samples.round().clip(-32_768, 32_767).astype("<i2").tobytes())
 
 
+def float_to_pcm16(samples: NDArray[np.floating[Any]]) -> bytes:
+    """Floating-point sound, -1.0 to 1.0, as samples: clipped; both ends are reached, and what is in between cut off."""
+    import numpy as np
+
+    clipped = np.clip(samples, -1.0, 1.0)
+    return bytes(np.where(clipped < 0, clipped * 0x8000, clipped * 0x7FFF).astype("<i2").tobytes())
+
+
 class Chunker:
     """Turns blocks of any length into chunks of exactly one length: an interval is a number of samples.
 

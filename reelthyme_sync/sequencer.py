@@ -146,6 +146,18 @@ class ResponseSequencer:
                 self._asked._unwanted = True
         return self.cancel_active()
 
+    def withdraw(self, request: Request) -> list[ClientEvent]:
+        """A request is not wanted any more: it is not sent if it waits, and its response is stopped if it has begun."""
+        if request in self._waiting:
+            self._waiting.remove(request)
+            request.done = True
+        elif not request.done and request is self._own:
+            return self.cancel_active()
+        elif not request.done and request.response_id is not None:
+            return self.cancel(request.response_id)
+        request._unwanted = True
+        return []
+
     def cancel_active(self) -> list[ClientEvent]:
         """Stop the response in the conversation alone: what waits for its end, then begins."""
         if self._active is None or self._cancelling:
@@ -193,9 +205,10 @@ class ResponseSequencer:
     def _begun(self, response: Response) -> list[ClientEvent]:
         if not self._placing.in_conversation(response):
             self._beside[response.id] = request = self._asked_for_beside(response)
-            if request is not None:
-                request.response_id = response.id
-            return []
+            if request is None:
+                return []
+            request.response_id = response.id
+            return self.cancel(response.id) if request._unwanted else []
         self._end_own()
         self._active, self._cancelling = response.id, False
         self._own, self._asked = self._asked, None

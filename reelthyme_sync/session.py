@@ -86,6 +86,7 @@ class Session:
         self._configuration: AnySession | None = None
         self._sharing = threading.Lock()
         self._shared: dict[Callable[[], Any], Any] = {}
+        self._observers: tuple[Callable[[Outgoing], None], ...] = ()  # replaced, never changed: send takes no lock
         self._ending = Ending()
         make_link = partial(Link, ordinal=self.ordinal, max_queue=max_queue, ping_interval=ping_interval)
         self._link: Link | Lifeline
@@ -133,6 +134,11 @@ class Session:
         """What the session is, as the server last said; None before it has said so. Any thread."""
         return self._configuration
 
+    @property
+    def end(self) -> ConnectionClosed | None:
+        """How it ended, as ``receive`` would raise it; None while it goes on. Any thread."""
+        return self._ending.error() if self._ending.reached else None
+
     def send(self, event: Outgoing, timeout: float | None = None) -> None:
         """Send an event, after those sent before it. Returns as soon as it is queued for the writer.
 
@@ -150,7 +156,12 @@ class Session:
         """
         self.home.check()
         wanted = self._outgoing(event)
-        if wanted is not None and not self._link.send(codec.encode(wanted, shape=self._shape), timeout):
+        if wanted is None:
+            return
+        data = codec.encode(wanted, shape=self._shape)
+        for observer in self._observers:
+            observer(wanted)
+        if not self._link.send(data, timeout):
             hold()
             raise self._ending.error()
 
@@ -187,12 +198,13 @@ class Session:
                 return
             yield event
 
-    def intercept(self, route: Route) -> Callable[[], None]:
+    def intercept(self, route: Route, *, last: bool = False) -> Callable[[], None]:
         """See every event the moment it arrives, on a thread of the session; return True to take it out of the stream.
 
         For what cannot wait for the consumer, such as audio. What has arrived and was not received yet is seen first,
         at once. A route must be quick, and must not receive. One that raises is logged, and the event stays in the
-        stream. Gives a function that removes the route again.
+        stream. With ``last`` it is asked after all others, also those that are added later: for one that takes all.
+        Gives a function that removes the route again.
         """
         self.home.check()
         with self._routing:
@@ -201,15 +213,32 @@ class Session:
                 self._inbox.sift(lambda event: not ask(route, event))
             finally:
                 self._catching_up = None
-            return self._routes.add(route)
+            return self._routes.add(route, last=last)
+
+    def observe(self, observer: Callable[[Outgoing], None]) -> Callable[[], None]:
+        """See every event that is sent, after the hooks, just before it is queued: on the thread that sends it.
+
+        An observer must be quick, and what it raises comes out of ``send``. Gives a function that removes it again.
+        """
+        self.home.check()
+        with self._sharing:
+            self._observers = (*self._observers, observer)
+        return lambda: self._forget_observer(observer)
+
+    def screen(self, event: ServerEvent) -> ServerEvent | None:
+        """Show the ``incoming`` hooks an event that a route has taken, as ``receive`` would: None if they drop it."""
+        return self._incoming(event)
 
     def report(self, event: ServerEvent) -> None:
         """Put an event of ours into the stream, for what happens beside the wire. Does not block, even if it is full.
 
-        So a consumer that waits for events hears of a microphone that was unplugged.
+        So a consumer that waits for events hears of a microphone that was unplugged. Routes see it too, on the
+        thread that reports.
         """
         self.home.check()
-        self._inbox.push(event)
+        with self._routing:
+            if not self._routes.take(event):
+                self._inbox.push(event)
 
     def shared(self, kind: Callable[[], Shared]) -> Shared:
         """The one thing of its kind that all who use this session share: made when it is first asked for."""
@@ -242,6 +271,10 @@ class Session:
             Worker(f"reelthyme-closer-{self.ordinal}", end, log_failure).start()
         else:
             end()
+
+    def _forget_observer(self, observer: Callable[[Outgoing], None]) -> None:
+        with self._sharing:
+            self._observers = tuple(other for other in self._observers if other is not observer)
 
     def _hang_up(self) -> None:
         self._inbox.lift_bound()  # a reader that waits for room must come to the peer's goodbye

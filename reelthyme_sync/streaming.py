@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -136,18 +136,20 @@ class AudioStream:
         self._session.home.check()
         return self._player.received_ms(item_id, content_index)
 
-    def flush(self) -> Heard | None:
+    def flush(self, *, first: Sequence[ClientEvent] = ()) -> Heard | None:
         """Be silent now, and tell the server how much was heard; None if nothing was left to hear.
 
         For push-to-talk, or a message that interrupts. What is still to come of the answer under way is dropped, also
         when nothing of it has come yet; later ones play normally. Of a translation, what is queued is dropped, and the
-        server has nothing to be told. On a call by WebRTC or SIP, where the service plays,
-        it is the service that is told to fall silent, and that knows how much was heard.
+        server has nothing to be told. On a call by WebRTC or SIP, where the service plays, it is the service that is
+        told to fall silent, and that knows how much was heard.
+
+        Args:
+            first: sent when it is silent, before the server is told how much was heard, such as a ``response.cancel``.
         """
         self._session.home.check()
-        for event in self._on_call.silence(answering=self._replies.under_way):
-            self._send(event)
-        return self._cut()
+        answering = self._replies.under_way and not any(isinstance(event, ResponseCancel) for event in first)
+        return self._cut([*first, *self._on_call.silence(answering=answering)])
 
     def reopen(self, speaker: Speaker | None = None) -> None:
         """Go on with another speaker: after ``reelthyme.device_lost``, or to change devices.
@@ -309,12 +311,12 @@ class AudioStream:
         else:
             self._player.feed(part, pcm)
 
-    def _cut(self) -> Heard | None:
+    def _cut(self, first: Sequence[ClientEvent] = ()) -> Heard | None:
         with self._deciding:  # a delta is played before this, or dropped
             cut = self._player.flush()
             self._interpretation.cut()
             told = self._replies.silence(cut, self._order.drop())
-        for event in told:
+        for event in (*first, *told):
             self._send(event)
         return cut[0] if cut else None
 

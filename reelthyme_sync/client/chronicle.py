@@ -1,0 +1,189 @@
+"""What has happened lately, so that whoever waits for something does not miss what came before the wait began.
+
+In one thread an event cannot come between a request and the wait for its answer; here it can. So every wait counts from
+a mark: from what its thread last did through the client, or from what its last wait found. Runs nobody's code.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any, Final, Protocol
+
+import attrs
+
+KEPT: Final = 64
+"""Happenings of one name that are kept for those who wait: the latest."""
+
+
+class Owner(Protocol):
+    """Who has handlers."""
+
+    def run(self, happening: Happening) -> None:
+        """Call those of its name."""
+
+
+@attrs.frozen
+class Happening:
+    """Something that handlers are told.
+
+    Attributes:
+        position: the how-manieth of all.
+        owner: whose handlers.
+        name: as handlers know it.
+        payload: what they are given.
+    """
+
+    position: int
+    owner: Owner
+    name: str
+    payload: Any
+
+    def with_payload(self, payload: Any) -> Happening:
+        """The same, told with another payload."""
+        return Happening(self.position, self.owner, self.name, payload)
+
+
+class _Mine(threading.local):
+    """What one thread last did."""
+
+    mark: int | None = None
+    event_ids: frozenset[str] = frozenset()
+
+
+class Chronicle:
+    """The latest happenings of each name, in order. Any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._kept: dict[tuple[Owner, str], deque[Happening]] = {}
+        self._count = 0
+        self._handled = 0  # of them, those whose handlers have run
+        self._handler: int | None = None  # the thread that runs them, if that is one of ours
+        self._end: Callable[[], Exception] | None = None
+        self._mine = _Mine()
+
+    @property
+    def position(self) -> int:
+        """How much has happened so far."""
+        return self._count
+
+    @property
+    def event_ids(self) -> frozenset[str]:
+        """The ids of what this thread last asked for."""
+        return self._mine.event_ids
+
+    def note(self, happenings: Iterable[tuple[Owner, str, Any]]) -> list[Happening]:
+        """Enter what happens now: whose, of which name, with what payload."""
+        with self._changed:
+            noted = [self._enter(*happening) for happening in happenings]
+            self._changed.notify_all()
+            return noted
+
+    def handled(self, position: int) -> None:
+        """The handlers of all up to this one have run."""
+        with self._changed:
+            self._handled = max(self._handled, position)
+            self._changed.notify_all()
+
+    def handled_here(self, by_us: bool) -> None:
+        """Say that handlers run on the calling thread, which waits for nobody but itself; or, that it ends."""
+        with self._changed:
+            self._handler = threading.get_ident() if by_us else None
+            self._handled = max(self._handled, 0 if by_us else self._count)
+            self._changed.notify_all()
+
+    def begin(self) -> None:
+        """What happened before does not end a wait."""
+        with self._changed:
+            self._end = None
+
+    def end(self, why: Callable[[], Exception]) -> None:
+        """Nothing more will happen: waits that find nothing raise this."""
+        with self._changed:
+            self._end = why
+            self._changed.notify_all()
+
+    def mark(self, *event_ids: str) -> int:
+        """The calling thread does something whose answer it may wait for, with these events. Gives the mark."""
+        self._mine.mark, self._mine.event_ids = self._count, frozenset(event_ids)
+        return self._mine.mark
+
+    def adopt(self, event_ids: Iterable[str]) -> None:
+        """These events, too, belong to what this thread last did."""
+        self._mine.event_ids |= frozenset(event_ids)
+
+    def wait(
+        self,
+        owner: Owner,
+        name: str,
+        timeout: float | None,
+        *,
+        matches: Callable[[Any], bool] = lambda _: True,
+        refused: Callable[[int], Exception | None] = lambda _: None,
+        after: int | None = None,
+    ) -> Happening:
+        """The first one of this name that matches, since the mark of this thread, or ``after``.
+
+        On a thread that handlers run on it is found as soon as it has come, on every other one when its handlers
+        have run.
+
+        Args:
+            owner: whose it is.
+            name: which.
+            timeout: seconds; None waits for ever.
+            matches: whether a payload will do.
+            refused: what to raise instead, because of what has come since that position.
+            after: a position; by default this thread's mark, or now.
+
+        Raises:
+            TimeoutError: it did not happen in time.
+            Exception: what ``refused`` gives, or what ended it all.
+        """
+        begin = self._begin(after)
+        deadline = None if timeout is None else monotonic() + timeout
+        with self._changed:
+            while True:
+                found = next((each for each in self._since(owner, name, begin) if matches(each.payload)), None)
+                if found is not None:
+                    if after is None:
+                        self._mine.mark = found.position
+                    return found
+                if (error := refused(begin)) is not None:
+                    raise error
+                if self._end is not None and self._handled_for_caller() >= self._count:
+                    raise self._end()
+                left = None if deadline is None else deadline - monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"no {name} for {timeout} s")
+                self._changed.wait(left)
+
+    def wake(self) -> None:
+        """Have everybody who waits ask again whether it was refused."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def since(self, owner: Owner, name: str, after: int) -> list[Any]:
+        """The payloads of this name that have come since, also if their handlers have not run yet."""
+        with self._changed:
+            return [each.payload for each in self._kept.get((owner, name), ()) if each.position > after]
+
+    def _begin(self, after: int | None) -> int:
+        if after is not None:
+            return after
+        return self._count if self._mine.mark is None else self._mine.mark
+
+    def _since(self, owner: Owner, name: str, begin: int) -> Iterable[Happening]:
+        known = self._handled_for_caller()
+        return [each for each in self._kept.get((owner, name), ()) if begin < each.position <= known]
+
+    def _handled_for_caller(self) -> int:
+        return self._count if self._handler in (None, threading.get_ident()) else self._handled
+
+    def _enter(self, owner: Owner, name: str, payload: Any) -> Happening:
+        self._count += 1
+        happening = Happening(self._count, owner, name, payload)
+        self._kept.setdefault((owner, name), deque(maxlen=KEPT)).append(happening)
+        return happening

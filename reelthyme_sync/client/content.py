@@ -1,0 +1,38 @@
+"""What a user's message consists of, given in whichever way is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from .. import codec
+from ..events import InputAudio, InputImage, InputText, UserMessage
+from ..events.base import UnknownPart
+from ..events.content import UserContent
+from ..pcm import encode_base64
+from .input_sound import pcm16
+
+UserPart: TypeAlias = str | InputText | InputAudio | InputImage | UnknownPart | Mapping[str, Any]
+"""Text; a content part; or its dictionary, in which ``audio`` may be bytes or an array."""
+
+
+def user_content(parts: Iterable[UserPart]) -> list[UserContent]:
+    """The parts as the wire has them. What is given is not changed.
+
+    Raises:
+        TypeError: one is none of these.
+    """
+    return [_part(each) for each in ([parts] if isinstance(parts, str) else parts)]
+
+
+def _part(given: UserPart) -> UserContent:
+    if isinstance(given, str):
+        return InputText(text=given)
+    if isinstance(given, InputText | InputAudio | InputImage | UnknownPart):
+        return given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"a user's message consists of texts and content parts, not of {type(given).__name__}")
+    wire = dict(given)
+    if wire.get("type") == "input_audio" and not isinstance(wire.get("audio", ""), str):
+        wire["audio"] = encode_base64(pcm16(wire["audio"]))
+    return codec.structure({"content": [wire]}, UserMessage).content[0]

@@ -1,0 +1,131 @@
+"""Who runs the handlers: a thread of its own, or the caller's. One event after another, as they came."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import attrs
+
+from .._mailbox import Mailbox, MailboxEnded
+from .._worker import Worker, log_failure
+from ..errors import ConcurrentReceive
+from ..events import ServerEvent
+from .chronicle import Chronicle, Happening, Owner
+
+log = logging.getLogger("reelthyme_sync")
+
+LINGER: Final = 5.0
+"""Seconds that the end waits for handlers that are still running."""
+
+
+@attrs.frozen
+class _Arrival:
+    """What handlers are to be told at once, and the event that it is about, if the loop is to have it."""
+
+    happenings: list[Happening]
+    event: ServerEvent | None
+
+
+class Dispatcher:
+    """Carries what happens to its handlers.
+
+    Args:
+        ordinal: the session's.
+        chronicle: where it is entered.
+        screen: the last look at an event before anybody is told of it; None drops it.
+        failed: is told what ``screen`` raised.
+        threaded: on a thread of its own; otherwise on the one that iterates over ``events``.
+    """
+
+    def __init__(
+        self,
+        ordinal: int,
+        chronicle: Chronicle,
+        screen: Callable[[ServerEvent], ServerEvent | None],
+        failed: Callable[[Exception], object],
+        *,
+        threaded: bool,
+    ) -> None:
+        self._chronicle = chronicle
+        self._screen = screen
+        self._failed = failed
+        self._mailbox: Mailbox[_Arrival] = Mailbox()
+        self._posting = threading.Lock()  # what is noted first is carried first
+        self._iterating = threading.Lock()
+        self._worker = Worker(f"reelthyme-dispatch-{ordinal}", self._run, log_failure) if threaded else None
+        if self._worker is not None:
+            self._worker.start()
+
+    def post(self, told: Iterable[tuple[Owner, str, Any]], event: ServerEvent | None = None) -> None:
+        """Have handlers called. Any thread; returns at once.
+
+        Args:
+            told: whose handlers, of which name, are given what.
+            event: what the loop gets.
+        """
+        with self._posting:
+            self._mailbox.push(_Arrival(self._chronicle.note(told), event))
+
+    def events(self) -> Iterator[ServerEvent]:
+        """Run the handlers here; gives each event of the server once they have run.
+
+        Raises:
+            ConcurrentReceive: a thread of our own runs them, or another one iterates.
+        """
+        if self._worker is not None or not self._iterating.acquire(blocking=False):
+            raise ConcurrentReceive(
+                "Handlers run on another thread: iterate in one thread only, over a client made with threaded=False"
+            )
+        try:
+            for arrival in self._arrivals():
+                if (event := self._handle(arrival)) is not None:
+                    yield event
+        finally:
+            self._iterating.release()
+
+    def end(self) -> None:
+        """Nothing more will be posted; what was is still to be handled. Any thread."""
+        self._mailbox.end()
+
+    def join(self) -> None:
+        """Wait, after ``end``, until a thread of our own has handled all, or takes too long. Returns at once on it."""
+        if self._worker is not None and threading.current_thread().name != self._worker.name:
+            self._worker.join(LINGER)
+
+    def _run(self) -> None:
+        self._chronicle.handled_here(True)
+        try:
+            for arrival in self._arrivals():
+                self._handle(arrival)
+        finally:
+            self._chronicle.handled_here(False)
+
+    def _arrivals(self) -> Iterator[_Arrival]:
+        while True:
+            try:
+                yield self._mailbox.get()
+            except MailboxEnded:
+                return
+
+    def _handle(self, arrival: _Arrival) -> ServerEvent | None:
+        """Call the handlers, unless the hooks drop the event; gives it as they left it."""
+        event = arrival.event if arrival.event is None else self._screened(arrival.event)
+        if event is not None or arrival.event is None:
+            for happening in arrival.happenings:
+                happening.owner.run(
+                    happening if happening.payload is not arrival.event else happening.with_payload(event)
+                )
+        if arrival.happenings:
+            self._chronicle.handled(arrival.happenings[-1].position)
+        return event
+
+    def _screened(self, event: ServerEvent) -> ServerEvent | None:
+        try:
+            return self._screen(event)
+        except Exception as error:  # the user's fault must not keep what comes after it from being told
+            log.exception("an incoming hook failed on %s", event.type)
+            self._failed(error)
+            return None

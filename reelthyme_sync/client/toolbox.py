@@ -1,0 +1,125 @@
+"""The tools of a client: they stay, whoever runs them comes and goes with the connection."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from ..events import ClientEvent, FunctionTool, McpApprovalRequest, ServerEvent, UnknownEvent
+from ..events.base import Unset
+from ..session import Session
+from ..tool_runner import ToolRunner
+from ..tools import Tool
+
+Approver = Callable[[McpApprovalRequest], bool]
+"""Decides whether the service may call a tool of an MCP server."""
+
+
+@attrs.frozen
+class _Kept:
+    tool: Tool
+    timeout: float | None
+
+
+class Toolbox:
+    """Tools by name.
+
+    Args:
+        timeout: seconds that a call may take, if its tool does not say otherwise.
+        failed: is told what a tool raised.
+    """
+
+    def __init__(self, timeout: float | None, failed: Callable[[Exception], None]) -> None:
+        self._timeout = timeout
+        self._failed = failed
+        self._changing = threading.Lock()
+        self._tools: dict[str, _Kept] = {}
+        self._runner: ToolRunner | None = None
+        self._approver: Approver | None = None
+
+    @property
+    def declarations(self) -> list[FunctionTool]:
+        """What the session is told of them."""
+        with self._changing:
+            return [kept.tool.declaration for kept in self._tools.values()]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
+
+    def add(self, tool: Tool, timeout: float | Unset | None) -> None:
+        """Have it run when it is called.
+
+        Raises:
+            ValueError: there is one of this name.
+        """
+        name = tool.declaration.name
+        assert name
+        with self._changing:
+            if name in self._tools:
+                raise ValueError(
+                    f'Tool "{name}" already added. Please use .remove_tool("{name}") before trying to add again.'
+                )
+            self._tools[name] = _Kept(tool, self._timeout if isinstance(timeout, Unset) else timeout)
+            if self._runner is not None:
+                self._runner.add(tool, timeout=self._tools[name].timeout)
+
+    def remove(self, name: str) -> None:
+        """Forget it.
+
+        Raises:
+            ValueError: there is none of this name.
+        """
+        with self._changing:
+            if self._tools.pop(name, None) is None:
+                raise ValueError(f'Tool "{name}" does not exist, can not be removed.')
+            if self._runner is not None:
+                self._runner.remove(name)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._changing:
+            names = list(self._tools)
+        for name in names:
+            self.remove(name)
+
+    def approve(self, approver: Approver) -> None:
+        """Have it asked for every call of an MCP server's tool that needs a yes."""
+        with self._changing:
+            self._approver = approver
+            if self._runner is not None:
+                self._runner.approver = approver
+
+    def cancel(self, call_id: str | None) -> None:
+        """Tell the model that a call, or every one that runs, was cancelled."""
+        if (runner := self._runner) is not None:
+            runner.cancel(call_id)
+
+    def open(self, session: Session, respond: Callable[[], None]) -> None:
+        """Run what this session calls."""
+        runner = ToolRunner(
+            ordinal=session.ordinal, send=session.send, respond=respond, failed=self._failed, timeout=self._timeout
+        )
+        with self._changing:
+            for kept in self._tools.values():
+                runner.add(kept.tool, timeout=kept.timeout)
+            runner.approver = self._approver
+            self._runner = runner
+
+    def hear(self, event: ServerEvent) -> None:
+        """The server has said something."""
+        if (runner := self._runner) is not None:
+            runner.hear(event)
+
+    def note_sent(self, event: ClientEvent | UnknownEvent) -> None:
+        """We have sent something."""
+        if (runner := self._runner) is not None and isinstance(event, ClientEvent):
+            runner.note_sent(event)
+
+    def close(self) -> None:
+        """Run nothing more for this session. Does not wait for what runs."""
+        with self._changing:
+            runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
