@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace, UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -107,7 +107,9 @@ def _routine(name: str, bare: Any) -> Any:
 
 
 def _is_call(annotation: Any) -> bool:
-    return annotation is ToolCall or (get_origin(annotation) in (Union, UnionType) and ToolCall in get_args(annotation))
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return any(map(_is_call, get_args(annotation)))
+    return annotation is ToolCall
 
 
 def _without_partials(function: Any) -> tuple[Any, set[str]]:
