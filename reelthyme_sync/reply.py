@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 
 from .audio.transcoding import Decoder
+from .conversation import item_id
 from .errors import AudioUnavailable
 from .events import (
     AssistantMessage,
@@ -41,7 +42,6 @@ from .events import (
     SessionCreated,
     SessionUpdated,
     Text,
-    UnknownPart,
 )
 from .formats import output_format
 from .pcm import decode_base64
@@ -185,10 +185,10 @@ class ReplyBook:
             case ResponseOutputItemDone():
                 if opened := self._under_way(event.response_id):
                     opened.items[event.output_index] = event.item
-                    opened.places[_id(event.item)] = event.output_index
+                    opened.places[item_id(event.item)] = event.output_index
             case ConversationItemAdded() | ConversationItemCreated():
                 if self._open:
-                    self._placed.add(_id(event.item))
+                    self._placed.add(item_id(event.item))
             case ResponseCreated():
                 if opened := self._under_way(event.response.id):
                     opened.audio_format = output_format(event.response)
@@ -241,7 +241,7 @@ class ReplyBook:
         del self._open[response.id]
         items = tuple(response.output) or tuple(opened.items[index] for index in sorted(opened.items))
         for place, item in enumerate(items):
-            _settle(opened, item, opened.places.get(_id(item), place))
+            _settle(opened, item, opened.places.get(item_id(item), place))
         parts = [opened.parts[place] for place in sorted(opened.parts)]
         reply = Reply(
             response_id=response.id,
@@ -256,7 +256,7 @@ class ReplyBook:
             calls=tuple(item for item in items if isinstance(item, FunctionCall)),
             metadata=response.metadata,
             in_conversation=response.conversation_id is not None
-            or any(item in self._placed for item in [*opened.places, *map(_id, items)]),
+            or any(item in self._placed for item in [*opened.places, *map(item_id, items)]),
         )
         if not self._open:
             self._placed.clear()
@@ -285,8 +285,3 @@ def _settle(opened: _Open, item: Item, index: int) -> None:
 
 def _whole_sound(part: _Part) -> list[bytes]:
     return [*part.sound, part.decoder.rest()] if part.decoder is not None else []
-
-
-def _id(item: Item) -> str:
-    found = item.raw.get("id") if isinstance(item, UnknownPart) else item.id
-    return found if isinstance(found, str) else ""

@@ -32,6 +32,12 @@ def test_a_leap_to_the_end_is_no_warning():
     assert budget.spend(3, 0) == []
 
 
+def test_after_the_end_there_is_no_warning_even_if_the_count_begins_again():
+    budget = Budget(seconds=10)
+    assert budget.spend(None, 10) == [BudgetSpent(kind="seconds", used=10.0, limit=10.0)]
+    assert budget.spend(None, 9) == []
+
+
 def test_a_cost_that_is_not_known_is_not_told_of():
     budget = Budget(usd=1, seconds=10)
     assert budget.spend(None, 9) == [BudgetWarning(kind="seconds", used=9.0, limit=10.0)]
