@@ -53,7 +53,7 @@ def test_a_key_that_would_be_logged_is_refused_before_it_is(server, caplog):
 
 def test_no_key_is_no_right_key(server):
     with connect(url=server.url) as session:
-        assert session.receive(timeout=PATIENCE).error.message == "You did not provide an API key."
+        assert session.receive(timeout=PATIENCE).error.message == "Incorrect API key provided: there is none."
 
 
 def test_a_server_without_a_key_takes_any():

@@ -38,8 +38,8 @@ def key_error(wanted: str | None, headers: Mapping[str, str]) -> Error | None:
     given = presented_key(headers)
     if wanted is None or (given is not None and hmac.compare_digest(given.encode(), wanted.encode())):
         return None
-    message = "You did not provide an API key." if given is None else f"Incorrect API key provided: {_masked(given)}."
-    return Refusal(message, code="invalid_api_key").as_event(None)
+    shown = "there is none" if given is None else _masked(given)
+    return Refusal(f"Incorrect API key provided: {shown}.", code="invalid_api_key").as_event(None)
 
 
 def _subprotocols(headers: Mapping[str, str]) -> list[str]:
