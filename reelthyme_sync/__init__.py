@@ -3,14 +3,18 @@
 with connect() as session, stream(session) as events, capture_audio(session, echo="auto"):
     for event in events:
         print(event.type)
+
+``RealtimeClient`` is the same with the conversation kept, tools run and answers waited for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .capturing import Capture, capture_audio
 from .connecting import connect
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import (
+    AlreadyConnected,
     AudioUnavailable,
     BadArguments,
     ConcurrentReceive,
@@ -21,8 +25,11 @@ from .errors import (
     InvalidEvent,
     InvalidSignature,
     MissingApiKey,
+    NotConnected,
     ProtocolError,
     RealtimeError,
+    RequestRefused,
+    ResponseActive,
 )
 from .playback import Heard
 from .push_to_talk import PushToTalk
@@ -32,10 +39,12 @@ from .streaming import AudioStream, stream
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .client import RealtimeAPI, RealtimeClient, RealtimeConversation
     from .echo import EchoCanceller
 
 __all__ = [
     "DEFAULT_MODEL",
+    "AlreadyConnected",
     "AudioStream",
     "AudioUnavailable",
     "BadArguments",
@@ -51,10 +60,16 @@ __all__ = [
     "InvalidEvent",
     "InvalidSignature",
     "MissingApiKey",
+    "NotConnected",
     "ProtocolError",
     "PushToTalk",
+    "RealtimeAPI",
+    "RealtimeClient",
+    "RealtimeConversation",
     "RealtimeError",
     "Reconnect",
+    "RequestRefused",
+    "ResponseActive",
     "Session",
     "__version__",
     "capture_audio",
@@ -63,11 +78,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "EchoCanceller":  # for those who want it
-        from .echo import EchoCanceller
+_LATE = {"EchoCanceller": ".echo"} | dict.fromkeys(["RealtimeAPI", "RealtimeClient", "RealtimeConversation"], ".client")
+"""What not everybody wants, and what costs the import of the package too much: where it is."""
 
-        return EchoCanceller
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(_LATE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
