@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelthyme_sync import connect
 from reelthyme_sync.events import (
+    SERVER_EVENTS,
     AssistantMessage,
     Audio,
     AudioConfig,
     AudioOutput,
     AudioPcmu,
     ConversationItemAdded,
+    ConversationItemCreate,
     FunctionCall,
+    InputText,
     OutputAudio,
     OutputText,
     RealtimeSession,
@@ -21,6 +25,7 @@ from reelthyme_sync.events import (
     ResponseAudio,
     ResponseAudioOutput,
     ResponseContentPartDone,
+    ResponseCreate,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -30,15 +35,19 @@ from reelthyme_sync.events import (
     ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
+    ResponseParams,
     ResponseStatusDetails,
     ResponseUsage,
     SessionCreated,
     UnknownEvent,
     UnknownPart,
+    UserMessage,
 )
 from reelthyme_sync.g711 import encode_mulaw
 from reelthyme_sync.pcm import encode_base64, ms_to_bytes
 from reelthyme_sync.reply import KEPT, KEPT_BYTES, Reply, ReplyBook
+from reelthyme_sync.testing import PATIENCE
+from reelthyme_sync.usage import UsageMeter
 
 HERE = {"response_id": "resp_1", "item_id": "item_1"}
 SOUND = bytes(range(240)) * 20
@@ -274,6 +283,26 @@ def test_ten_thousand_deltas_take_microseconds_each():
         return (time.perf_counter() - began) / count
 
     assert min(seconds(10_000) for _ in range(3)) < 200e-6
+
+
+def test_every_event_of_the_protocol_is_taken():
+    book = ReplyBook()
+    assert len([reply for event in SERVER_EVENTS.values() if (reply := book.process_event(event()))]) == 1
+
+
+def test_a_reply_of_a_server(realtime_server):
+    book, meter = ReplyBook(), UsageMeter()
+    reply = None
+    with connect(url=realtime_server.url, model="gpt-realtime") as session:
+        session.send(ConversationItemCreate(item=UserMessage(content=[InputText(text="say good day")])))
+        session.send(ResponseCreate(response=ResponseParams(output_modalities=["text"], metadata={"for": "me"})))
+        while reply is None:
+            event = session.receive(timeout=PATIENCE)
+            cost = meter.process_event(event)
+            reply = book.process_event(event, float(cost.usd) if cost and cost.usd is not None else None)
+    assert (reply.words, reply.status, reply.metadata) == ("good day", "completed", {"for": "me"})
+    assert reply.in_conversation
+    assert reply.cost_usd == pytest.approx((3 * 4 + 2 * 16) / 1e6)
 
 
 indices = st.integers(-1, 3)

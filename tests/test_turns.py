@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelthyme_sync.events import (
+    SERVER_EVENTS,
     ConversationItemDeleted,
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -105,6 +106,13 @@ def test_at_the_end_the_rest_is_told():
     order = TurnOrder()
     told(order, committed("a"), committed("b"), written("b"))
     assert [(turn.item_id, turn.transcript) for turn in order.rest()] == [("a", ""), ("b", "words of b")]
+    assert order.rest() == []
+
+
+def test_every_event_of_the_protocol_is_taken():
+    order = TurnOrder()
+    for event in SERVER_EVENTS.values():
+        order.process_event(event())
     assert order.rest() == []
 
 

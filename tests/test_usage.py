@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelthyme_sync.events import (
+    SERVER_EVENTS,
     AudioConfig,
     AudioInput,
     CachedTokensDetails,
@@ -135,6 +136,21 @@ def test_a_transcription_by_time():
         meter.process_event(spoken(f"item_{number}", usage=DurationUsage(seconds=10)))
     assert meter.usd == Decimal("0.003")
     assert meter.transcribed_s == 30
+
+
+def test_a_transcription_that_comes_after_it_was_turned_off_has_its_price():
+    meter = UsageMeter()
+    meter.process_event(created(transcription="whisper-1"))
+    meter.process_event(created())
+    meter.process_event(spoken(usage=DurationUsage(seconds=60)))
+    assert meter.usd == Decimal("0.006")
+
+
+def test_every_event_of_the_protocol_is_taken():
+    meter = UsageMeter()
+    for event in SERVER_EVENTS.values():
+        meter.process_event(event())
+    assert meter.usd == 0
 
 
 def test_a_transcription_without_usage_is_no_cost():

@@ -127,7 +127,8 @@ class UsageMeter:
         if isinstance(session, RealtimeSession) and isinstance(session.model, str):
             self._model = session.model
         asked = getattr(getattr(getattr(session, "audio", None), "input", None), "transcription", None)
-        self._transcribing = asked.model or None if isinstance(asked, Transcription) else None
+        if isinstance(asked, Transcription) and isinstance(asked.model, str):  # what was asked of it may still come
+            self._transcribing = asked.model
 
     def _respond(self, event: ResponseDone) -> ResponseCost | None:
         usage = event.response.usage
@@ -177,5 +178,6 @@ class UsageMeter:
         self._complete = False
         if cost.model not in self._unknown:
             self._unknown.add(cost.model)
-            log.warning("the price of %s is not known, so what the session costs is not either", cost.model)
+            name = cost.model or "a model without a name"
+            log.warning("the price of %s is not known, so what the session costs is not either", name)
         return cost
