@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -102,8 +103,12 @@ def desk():
         each.runner.close()
 
 
-def waiting_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "reelthyme-tool-timer-1"]
+def threads_of(name: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+def clocks() -> list[threading.Thread]:
+    return threads_of("reelthyme-tool-timer-1")
 
 
 def test_a_call_is_run_on_a_thread_of_its_own_and_the_model_goes_on(desk):
@@ -172,7 +177,7 @@ def test_a_tool_may_have_its_own_time_or_none(desk, gate):
     at = desk(gate, timeout=0.001, timeout_of_tool=None)
     at.called(call())
     assert gate.began.acquire(timeout=PATIENCE)
-    assert waiting_threads() == []
+    assert clocks() == []
     gate.open.set()
     assert at.output() == "let go"
 
@@ -181,8 +186,7 @@ def test_the_clock_runs_only_while_something_runs(desk, gate):
     at = desk(gate, timeout=300.0)
     at.called(call(1), call(2))
     assert gate.began.acquire(timeout=PATIENCE)
-    assert len(waiting_threads()) == 1
-    clock = next(thread for thread in threading.enumerate() if thread.name == "reelthyme-tool-timer-1")
+    (clock,) = clocks()
     gate.open.set()
     at.next(), at.next()
     clock.join(PATIENCE)
@@ -262,6 +266,20 @@ def test_what_waits_is_cancelled_before_it_runs(desk, gate):
     assert len(gate.calls) == 1
 
 
+def test_what_is_cancelled_before_its_thread_gets_to_run_is_not_begun(desk, gate, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "reelthyme_sync.tool_runner.Worker", lambda _name, target, _ended: made.append(target) or Mock()
+    )
+    at = desk(gate)
+    at.called(call())
+    at.runner.cancel()
+    (begin,) = made
+    begin()
+    assert at.output() == {"error": "cancelled"}
+    assert gate.calls == []
+
+
 def test_a_call_of_an_unknown_function_is_left_to_the_application_and_waited_for(desk):
     at = desk(lambda: 1)
     theirs = FunctionCall(call_id="theirs", name="unknown", arguments="{}", status="completed")
@@ -278,12 +296,17 @@ def test_after_close_nothing_is_sent(desk, gate):
     at = desk(gate, at_once=1)
     at.called(call(1), call(2))
     assert gate.began.acquire(timeout=PATIENCE)
+    (clock,) = clocks()
     at.runner.close()
     at.runner.close()
+    clock.join(PATIENCE)
+    assert not clock.is_alive()
     assert gate.calls[0].cancelled
     gate.open.set()
     assert gate.ended.acquire(timeout=PATIENCE)
     at.called(call(3), response="r2")
+    while threads := threads_of("reelthyme-tool-1"):
+        threads[0].join(PATIENCE)
     at.runner.cancel()
     assert at.rest() == []
     assert len(gate.calls) == 1
