@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from .. import codec
+from .._credentials import Credential, hidden, hidden_values
 from ..connecting import connect
 from ..errors import AlreadyConnected, ConnectionLost, NotConnected
 from ..events import ClientEvent, ServerEvent, UnknownEvent, evolve
@@ -77,13 +78,16 @@ class RealtimeAPI(EventHandler):
         session: Session | None = None,
         *,
         url: str | None = None,
-        api_key: str | Callable[[], str] | None = None,
+        api_key: Credential | None = None,
         debug: bool = False,
         threaded: bool = True,
         chronicle: Chronicle | None = None,
         narrator: Narrator | None = None,
         **options: Any,
     ) -> None:
+        api_key = hidden(api_key)  # first: a traceback may show what is local here
+        if "headers" in options:
+            options["headers"] = hidden_values(options["headers"] or {})
         super().__init__(chronicle)
         self.debug = debug
         self._given = session
@@ -228,7 +232,7 @@ class RealtimeAPI(EventHandler):
 
 
 def _opener(**options: Any) -> Callable[[str | None], Session]:
-    """Connects with these, the key hidden from a traceback's variables by ``connect`` itself."""
+    """Connects with these, and with the model that it is given."""
     return lambda model: connect(**{**options, **({"model": model} if model is not None else {})})
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from typing_extensions import Unpack
 
 from .. import codec
+from .._credentials import Credential, hidden
 from ..conversation import ConversationItem, RealtimeConversation
 from ..endpoints import DEFAULT_MODEL, Intent
 from ..errors import AlreadyConnected, NotConnected
@@ -49,7 +50,7 @@ class ReferenceClient(EventHandler):
         session: Session | None = None,
         *,
         url: str | None = None,
-        api_key: str | Callable[[], str] | None = None,
+        api_key: Credential | None = None,
         model: str | None = None,
         intent: Intent | None = None,
         debug: bool = False,
@@ -61,6 +62,7 @@ class ReferenceClient(EventHandler):
         prices: PriceTable = PUBLISHED,
         **options: Any,
     ) -> None:
+        api_key = hidden(api_key)  # first: a traceback may show what is local here
         super().__init__()
         limits = Limits(usd=budget_usd, seconds=max_duration)
         if (budget := limits.budget()) is not None and session is None and "endpoint" not in options:
