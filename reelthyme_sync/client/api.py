@@ -85,9 +85,7 @@ class RealtimeAPI(EventHandler):
         narrator: Narrator | None = None,
         **options: Any,
     ) -> None:
-        api_key = hidden(api_key)  # first: a traceback may show what is local here
-        if "headers" in options:
-            options["headers"] = hidden_values(options["headers"] or {})
+        api_key, options = hidden(api_key), with_hidden_headers(options)  # first: a traceback may show what is local
         super().__init__(chronicle)
         self.debug = debug
         self._given = session
@@ -229,6 +227,11 @@ class RealtimeAPI(EventHandler):
 
     def _told_failure(self, error: Exception) -> None:
         self.dispatch("error", error)
+
+
+def with_hidden_headers(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of ``connect`` whose headers a ``repr`` does not show."""
+    return {**options, "headers": hidden_values(options.get("headers") or {})}
 
 
 def _opener(**options: Any) -> Callable[[str | None], Session]:

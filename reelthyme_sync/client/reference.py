@@ -28,7 +28,7 @@ from ..ids import generate_id
 from ..session import Session
 from ..tools import Tool
 from ..usage import PUBLISHED, PriceTable
-from .api import RealtimeAPI
+from .api import RealtimeAPI, with_hidden_headers
 from .content import UserPart, user_content
 from .cutting import cut_of
 from .event_handler import EventHandler
@@ -62,7 +62,7 @@ class ReferenceClient(EventHandler):
         prices: PriceTable = PUBLISHED,
         **options: Any,
     ) -> None:
-        api_key = hidden(api_key)  # first: a traceback may show what is local here
+        api_key, options = hidden(api_key), with_hidden_headers(options)  # first: a traceback may show what is local
         super().__init__()
         limits = Limits(usd=budget_usd, seconds=max_duration)
         if (budget := limits.budget()) is not None and session is None and "endpoint" not in options:
