@@ -108,6 +108,13 @@ def test_a_response_that_is_told_twice_is_paid_once():
     assert meter.total.total == 1600
 
 
+def test_responses_without_ids_are_all_paid():
+    meter = UsageMeter(model="gpt-realtime")
+    meter.process_event(done(USAGE, ""))
+    meter.process_event(done(USAGE, ""))
+    assert meter.total.total == 3200
+
+
 def test_a_response_without_usage_costs_nothing_that_is_known_of():
     meter = UsageMeter(model="gpt-realtime")
     assert meter.process_event(done(None)) is None

@@ -79,7 +79,7 @@ class UsageMeter:
         self._at_least = Decimal(0)
         self._complete = True
         self._costs: deque[ResponseCost] = deque(maxlen=KEPT)
-        self._counted: deque[tuple[str, str]] = deque(maxlen=KEPT)  # what a server may tell twice
+        self._counted: deque[tuple[str, int]] = deque(maxlen=KEPT)  # what a server may tell twice
         self._unknown: set[str | None] = set()  # models of which was said that they have no price
 
     @property
@@ -132,7 +132,7 @@ class UsageMeter:
 
     def _respond(self, event: ResponseDone) -> ResponseCost | None:
         usage = event.response.usage
-        if usage is None or self._knows(("response", event.response.id)):
+        if usage is None or self._knows(event.response.id):
             return None
         tokens = response_tokens(usage)
         self._responses += tokens
@@ -144,7 +144,7 @@ class UsageMeter:
         usage = event.usage
         if not isinstance(usage, TokensUsage | DurationUsage):
             return None
-        if self._knows((event.item_id, str(event.content_index))):
+        if self._knows(event.item_id, event.content_index):
             return None
         model = self._transcribing
         prices = self._prices.find(model)
@@ -164,10 +164,11 @@ class UsageMeter:
             return self._given, given
         return model, prices
 
-    def _knows(self, told: tuple[str, str]) -> bool:
-        if told in self._counted:
+    def _knows(self, told: str, content_index: int = 0) -> bool:
+        """Whether it was counted before; of what has no id, nobody can say."""
+        if told and (told, content_index) in self._counted:
             return True
-        self._counted.append(told)
+        self._counted.append((told, content_index))
         return False
 
     def _add(self, cost: ResponseCost) -> ResponseCost:
