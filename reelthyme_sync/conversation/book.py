@@ -6,7 +6,6 @@ that nobody announced is not made up.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,7 +26,6 @@ from ..events import (
     ConversationItemTruncated,
     Error,
     FunctionCall,
-    InputAudio,
     InputAudioBufferAppend,
     InputAudioBufferClear,
     InputAudioBufferCommit,
@@ -54,18 +52,15 @@ from ..events import (
     UserMessage,
 )
 from ..formats import input_format, output_format, sample_rate
-from ..pcm import SAMPLE_RATE
 from .described import Transcription, cut_off, described, ends, part_of, transcribed, with_text
 from .export import from_json, to_json
 from .input_sound import InputSound
 from .item import ConversationItem, item_id
+from .order import inserted
 from .restoring import restoring_items
 from .said import Said, replaced
 from .update import Delta, Update
 from .wire_sound import read_samples
-
-ROOT: Final = "root"
-"""The ``previous_item_id`` of an item that goes before all others."""
 
 KEPT_EARLY: Final = 64
 """The most items whose words are kept before they are announced; of those that never are, the oldest go."""
@@ -96,7 +91,6 @@ class RealtimeConversation:
         self._own_formats: dict[str, AudioFormat] = {}  # of responses that do not sound as the session does
         self._halves: dict[tuple[str, int], bytes] = {}  # of samples that a delta has cut in two
         self._input = InputSound()
-        self._queued: deque[tuple[bytes, int]] = deque()
 
     # --- what it says -------------------------------------------------------------------------------------------
 
@@ -150,12 +144,12 @@ class RealtimeConversation:
             case InputAudioBufferClear():
                 self._input.clear()
             case ConversationItemCreate(item=UserMessage() as message):
-                self._note_created(message)
+                self._input.bring(message)
 
     def queue_input_audio(self, pcm: bytes) -> bytes:
         """The sound of the user's next spoken item, if no other is known: PCM16, 24 kHz. Gives it back."""
         if self._keep_audio:
-            self._queued.append((pcm, SAMPLE_RATE))
+            self._input.queue(pcm)
         return pcm
 
     def cut_off(self) -> None:
@@ -175,21 +169,10 @@ class RealtimeConversation:
             self._deleted.discard(new_id)
             for words in self._early.pop(new_id, ()):
                 now = transcribed(now, words) or now
-            self._insert(now, event.previous_item_id)
-        self._items[new_id] = now
-        return Update(now, None, known is None, now.completed and not before.completed)
-
-    def _insert(self, new: ConversationItem, previous_item_id: str | None) -> None:
-        """After the item before it. Some servers never say which that is, so that nothing said means the end."""
-        items = self._items
-        if previous_item_id == ROOT:
-            self._items = {new.id: new, **items}
-        elif previous_item_id in items:
-            ids = list(items)
-            at = ids.index(previous_item_id) + 1
-            self._items = {each: items.get(each, new) for each in [*ids[:at], new.id, *ids[at:]]}
+            self._items = inserted(self._items, now, event.previous_item_id)
         else:
-            self._items = {**items, new.id: new}
+            self._items[new_id] = now
+        return Update(now, None, known is None, now.completed and not before.completed)
 
     def _finish(self, event: ResponseOutputItemDone) -> Update | None:
         """May come before the ``done`` of the conversation, or alone: their order is not documented."""
@@ -322,23 +305,12 @@ class RealtimeConversation:
         if event.error.code == "input_audio_buffer_commit_empty":
             self._input.refuse_commit()
 
-    def _note_created(self, message: UserMessage) -> None:
-        """The server tells the item without its sound; and by an id of its own, if we gave none."""
-        sounds = [part.audio or "" for part in message.content if isinstance(part, InputAudio)]
-        pcm = b"".join(read_samples(audio, self._input.format)[0] for audio in sounds)
-        if pcm and message.id:
-            self._input.keep(message.id, pcm)
-        elif pcm:
-            self._queued.append((pcm, self._input.rate))
-
     def _with_sound(self, item: ConversationItem) -> ConversationItem:
         """A spoken item of the user's with its sound, if that is known."""
         said = next((said for said in item.parts if said.spoken), None)
         if not self._keep_audio or said is None or said.samples or not isinstance(item.announced, UserMessage):
             return item
-        rate = self._input.rate
-        if not (pcm := self._input.take(item.id)) and self._queued:
-            pcm, rate = self._queued.popleft()
+        pcm, rate = self._input.take(item.id)
         if not pcm:
             return item
         sounding = said.sounding(pcm, rate, keep=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from ..events import InputAudio, UserMessage
 from ..formats import Format, sample_rate
 from ..pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, ms_to_samples
 from .wire_sound import read_samples
@@ -19,6 +20,11 @@ KEPT_MS: Final = 300_000
 
 KEPT_TURNS: Final = 16
 """The most turns that wait for their items; of those that never come, the oldest go."""
+
+_Sound: TypeAlias = tuple[bytes, int]
+"""PCM16, and its samples per second."""
+
+_NONE: Final = (b"", SAMPLE_RATE)
 
 
 class InputSound:
@@ -40,7 +46,8 @@ class InputSound:
         self._commits: deque[tuple[int, int]] = deque()  # of ours, not answered yet
         self._began: dict[str, int] = {}  # where the server heard somebody begin to speak, by item
         self._ended: dict[str, None] = {}  # turns that the server heard the end of, and that are not committed yet
-        self._turns: dict[str, bytes] = {}  # that wait for their items
+        self._turns: dict[str, _Sound] = {}  # that wait for their items
+        self._queued: deque[_Sound] = deque()  # for items whose ids nobody knows yet
         self._counts_as_we = True
 
     def settle(self, audio_format: Format) -> None:
@@ -116,18 +123,33 @@ class InputSound:
             return
         self._cut(item_id, self._began.pop(item_id, began), ended)
 
-    def take(self, item_id: str) -> bytes:
-        """The sound of the turn that the item was made of, once; empty if it is not known."""
-        return self._turns.pop(item_id, b"")
+    def bring(self, message: UserMessage) -> None:
+        """An item goes out with its sound, which the server does not tell; it gives it an id, if we gave none."""
+        sounds = [part.audio or "" for part in message.content if isinstance(part, InputAudio)]
+        pcm = b"".join(read_samples(audio, self.format)[0] for audio in sounds)
+        if pcm and message.id:
+            self._keep(message.id, pcm)
+        elif pcm:
+            self._queued.append((pcm, self.rate))
 
-    def keep(self, item_id: str, pcm: bytes) -> None:
-        """The sound of an item to come."""
+    def queue(self, pcm: bytes) -> None:
+        """The sound of the next item that has none: PCM16, 24 kHz."""
+        self._queued.append((pcm, SAMPLE_RATE))
+
+    def take(self, item_id: str) -> _Sound:
+        """The sound of an item, once, and its samples per second; empty if it is not known."""
+        sound = self._turns.pop(item_id, _NONE)
+        if not sound[0] and self._queued:
+            return self._queued.popleft()
+        return sound
+
+    def _keep(self, item_id: str, pcm: bytes) -> None:
         _make_room(self._turns)
-        self._turns[item_id] = pcm
+        self._turns[item_id] = pcm, self.rate
 
     def _cut(self, item_id: str, began: int, ended: int) -> None:
         self._turn_began = max(self._turn_began, min(ended, self._sent))
-        self.keep(item_id, self._between(began, ended))
+        self._keep(item_id, self._between(began, ended))
 
     def _between(self, began: int, ended: int) -> bytes:
         first = bisect_right(self._ends, began)
