@@ -20,6 +20,7 @@ from .events import (
     ClientEvent,
     Disconnected,
     Error,
+    Reconnected,
     Response,
     ResponseCancel,
     ResponseCreate,
@@ -41,6 +42,8 @@ _UNSEEN: Final = ""
 """The id of a response of which we know only that it stands in our way."""
 
 _REMEMBERED: Final = 8
+
+_ENDED_REMEMBERED: Final = 64
 
 _MOST_METADATA: Final = 16
 
@@ -87,6 +90,7 @@ class ResponseSequencer:
         self._asked_beside: dict[str, Request] = {}  # by event id
         self._beside: dict[str, Request | None] = {}  # under way, by response id; None: not ours
         self._cancels: dict[str, str] = {}  # of ours: event id -> response id
+        self._over: deque[str] = deque(maxlen=_ENDED_REMEMBERED)  # ids of responses, whose beginning may be told again
 
     @property
     def state(self) -> State:
@@ -198,11 +202,15 @@ class ResponseSequencer:
                 return self._done(response)
             case Error():
                 return self._refused(event, event.error.event_id or "")
-            case Disconnected() if self._active == _UNSEEN:
-                return self._ended(_UNSEEN)  # the end of the others is told; what was sent, the session sends again
+            case Disconnected() | Reconnected(planned=True):
+                self._over.clear()  # a new server may count from one again
+                # The end of those that we know is told; and what was sent and not answered, the session sends again.
+                return self._ended(_UNSEEN) if self._active == _UNSEEN else []
         return []
 
     def _begun(self, response: Response) -> list[ClientEvent]:
+        if response.id == self._active or response.id in self._beside or response.id in self._over:
+            return []
         if not self._placing.in_conversation(response):
             self._beside[response.id] = request = self._asked_for_beside(response)
             if request is None:
@@ -231,6 +239,8 @@ class ResponseSequencer:
         return []
 
     def _ended(self, response_id: str) -> list[ClientEvent]:
+        if response_id != _UNSEEN:
+            self._over.append(response_id)
         self._cancels = {event: response for event, response in self._cancels.items() if response != response_id}
         if (request := self._beside.pop(response_id, None)) is not None:
             request.done = True
@@ -253,13 +263,17 @@ class ResponseSequencer:
             request.error, request.done = event, True
         elif event_id in self._cancels:
             response_id = self._cancels.pop(event_id)
-            return self._ended(response_id) if event.error.code == _IDLE else []  # it had ended before we came
+            if event.error.code == _IDLE:
+                return self._ended(response_id)  # before we came
+            self._cancelling = self._cancelling and response_id != self._active
         elif (request := self._withdrawn(event_id)) is not None:
             return self._not_begun(request, event)
         return []
 
     def _withdrawn(self, event_id: str) -> Request | None:
         """The request that was refused. If a response had seemed to be its own, that was another's."""
+        if self._asked is not None and not self._asked.event_id and not event_id.startswith(self._name):
+            event_id = self._asked.event_id  # it may be; if not, what we ask for next is refused, and waits
         for request in filter(None, (self._asked, self._own, *self._past)):
             if request.event_id == event_id:
                 self._asked = None if request is self._asked else self._asked

@@ -16,6 +16,7 @@ from reelthyme_sync.events import (
     ResponseCancel,
     ResponseCreate,
     ResponseParams,
+    ServerEvent,
 )
 from reelthyme_sync.sequencer import Request, ResponseSequencer
 
@@ -186,6 +187,30 @@ def test_a_refused_cancel_tells_of_an_end_that_was_not_told(sequencer):
     assert request.done
 
 
+def test_a_cancel_that_was_refused_for_another_reason_can_be_tried_again(sequencer):
+    begin(sequencer)
+    (cancel,) = sequencer.cancel()
+    refusal = refused(cancel, "server_error")
+    assert not sequencer.settles(refusal)
+    assert sequencer.hear(refusal) == []
+    assert sequencer.state == "active"
+    assert names(sequencer.cancel()) == ["response.cancel"]
+
+
+def test_a_beginning_that_is_told_again_changes_nothing(sequencer):
+    request = begin(sequencer)
+    beside, (event,) = sequencer.create(BESIDE)
+    for _ in range(2):
+        assert sequencer.hear(created("r1")) == []
+        assert sequencer.hear(created("b1", conversation_id=None, metadata=event.response.metadata)) == []
+    assert (request.done, beside.response_id) == (False, "b1")
+    sequencer.hear(done("r1"))
+    sequencer.hear(done("b1", conversation_id=None))
+    assert (request.done, beside.done) == (True, True)
+    sequencer.hear(created("r1"))
+    assert sequencer.state == "free"
+
+
 def test_beside_the_conversation_everything_is_sent_at_once(sequencer):
     begin(sequencer)
     request, (event,) = sequencer.create(ResponseParams(conversation="none", metadata={"topic": "mood"}))
@@ -243,10 +268,11 @@ def test_what_the_application_sends_by_itself_is_waited_for(sequencer):
     assert [event.event_id for event in sequencer.hear(done("r1"))] == [request.event_id]
 
 
-def test_an_error_without_an_id_may_be_the_answer_to_a_request_without_one(sequencer):
+@pytest.mark.parametrize("event_id", [None, "given by the session"])
+def test_an_error_that_is_not_ours_may_be_the_answer_to_a_request_without_an_id(sequencer, event_id):
     sequencer.note_sent(ResponseCreate())
     request, _ = sequencer.create()
-    error = Error(error=ErrorDetail(code="invalid_value"))
+    error = Error(error=ErrorDetail(code="invalid_value", event_id=event_id))
     assert not sequencer.settles(error)
     assert [event.event_id for event in sequencer.hear(error)] == [request.event_id]
 
@@ -266,6 +292,14 @@ def test_what_was_asked_for_is_answered_by_the_next_server_because_the_session_a
     assert request.response_id == "r1"
 
 
+@pytest.mark.parametrize("news", [Disconnected(), Reconnected(planned=True)])
+def test_a_new_server_may_use_the_same_ids(sequencer, news):
+    begin(sequencer)
+    sequencer.hear(done("r1"))
+    sequencer.hear(news)
+    assert begin(sequencer).response_id == "r1"
+
+
 def test_what_was_in_the_way_and_unseen_is_gone_with_its_server(sequencer):
     _, (event,) = sequencer.create()
     sequencer.hear(refused(event, BUSY))
@@ -281,7 +315,20 @@ def test_what_is_not_ours_changes_nothing(sequencer, event):
     assert (sequencer.state, request.done) == ("active", False)
 
 
-STEPS = ["create", "create", "beside", "cancel", "cancel one", "hear", "hear", "serve", "serve", "end", "others"]
+STEPS = [
+    "create",
+    "create",
+    "beside",
+    "cancel",
+    "cancel one",
+    "hear",
+    "hear",
+    "serve",
+    "serve",
+    "end",
+    "others",
+    "again",
+]
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=80))
@@ -294,8 +341,11 @@ def test_whatever_crosses_whatever_every_request_ends_as_it_should_and_no_refusa
     def send(events) -> None:
         service.inbox.extend(events)
 
+    heard: list[ServerEvent] = []
+
     def hear() -> None:
         event = service.outbox.popleft()
+        heard.append(event)
         if isinstance(event, Error):
             assert sequencer.settles(event)
         send(sequencer.hear(event))
@@ -320,6 +370,8 @@ def test_whatever_crosses_whatever_every_request_ends_as_it_should_and_no_refusa
                 send(sequencer.cancel(cancelled.response_id))
             case "hear" if service.outbox:
                 hear()
+            case "again" if heard and not isinstance(heard[-1], Error):
+                send(sequencer.hear(heard[-1]))
             case "serve":
                 service.take_one()
             case "end":

@@ -10,10 +10,12 @@ from reelthyme_sync.events import (
     ConversationItemAdded,
     ConversationItemCreate,
     ConversationItemDone,
+    Disconnected,
     FunctionCall,
     FunctionCallOutput,
     McpApprovalRequest,
     McpApprovalResponse,
+    Reconnected,
     Response,
     ResponseCreated,
     ResponseDone,
@@ -86,6 +88,12 @@ def test_one_without_a_status_is_as_its_response(calls):
     assert met(calls, begun(), item_done(unsaid)) == []
     assert met(calls, done(unsaid)) == ["call_1"]
     assert met(calls, done(other, response="r2", status="cancelled")) == []
+
+
+@pytest.mark.parametrize("news", [Disconnected(), Reconnected(planned=True)])
+def test_a_new_server_may_use_the_same_ids(calls, news):
+    assert met(calls, item_done(call()), news, done(call(), status="failed"), item_done(call(), "r2")) == ["call_1"]
+    assert met(calls, news, item_done(call(), "r3")) == ["call_1"]
 
 
 def test_a_call_without_an_id_cannot_be_answered(calls):

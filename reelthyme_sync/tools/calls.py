@@ -18,11 +18,13 @@ from ..events import (
     ConversationItemAdded,
     ConversationItemCreate,
     ConversationItemCreated,
+    Disconnected,
     FunctionCall,
     FunctionCallOutput,
     Item,
     McpApprovalRequest,
     McpApprovalResponse,
+    Reconnected,
     Response,
     ResponseCreated,
     ResponseDone,
@@ -78,6 +80,8 @@ class Calls:
                     return list(self._ask(response_id, [item]))
             case ResponseDone(response=response):
                 return self._done(response)
+            case Disconnected() | Reconnected(planned=True):
+                self._seen.clear()  # a new server may count from one again
             case ConversationItemAdded(item=item) | ConversationItemCreated(item=item):
                 self._close(_answered_by(item), "nobody's", "the application's")  # so it has arrived
         return []
