@@ -45,7 +45,8 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.g711 import encode_mulaw
 from reelthyme_sync.pcm import encode_base64, ms_to_bytes
-from reelthyme_sync.reply import KEPT, KEPT_BYTES, Reply, ReplyBook
+from reelthyme_sync.reply import Reply, ReplyBook
+from reelthyme_sync.reply.book import KEPT, KEPT_BYTES
 from reelthyme_sync.testing import PATIENCE
 from reelthyme_sync.usage import UsageMeter
 
