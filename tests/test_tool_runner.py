@@ -7,6 +7,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,14 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_tool_calls import APPROVAL, begun, call, done, item_done
 
-from reelthyme_sync import ConnectionClosed
+from reelthyme_sync import ConnectionClosed, connect
 from reelthyme_sync.events import (
     ConversationItemAdded,
     ConversationItemCreate,
+    Error,
     FunctionCall,
     FunctionCallOutput,
+    InputText,
     McpApprovalResponse,
+    RealtimeSession,
     ResponseCreate,
+    ResponseOutputTextDone,
+    SessionUpdate,
+    UserMessage,
 )
 from reelthyme_sync.testing import PATIENCE
 from reelthyme_sync.tool_runner import ToolRunner
@@ -396,6 +403,33 @@ def test_without_an_approver_the_application_answers(desk):
     at = desk()
     at.called(APPROVAL)
     assert at.rest() == []
+
+
+def test_over_a_real_socket_the_call_is_answered_and_the_answer_told(realtime_server):
+    def get_weather(city: str) -> dict[str, str]:
+        """Get the weather forecast of a city."""
+        return {"forecast": f"sunny in {city}"}
+
+    asked = UserMessage(content=[InputText(text="What is the weather in Paris?")])
+    with (
+        connect(url=realtime_server.url) as session,
+        closing(
+            ToolRunner(
+                ordinal=session.ordinal,
+                send=session.send,
+                respond=lambda: session.send(ResponseCreate()),
+                failed=pytest.fail,
+            )
+        ) as runner,
+    ):
+        runner.add(Tool.of(get_weather))
+        session.intercept(lambda event: bool(runner.hear(event)))
+        session.send(SessionUpdate(session=RealtimeSession(output_modalities=["text"], tools=runner.declarations)))
+        session.send(ConversationItemCreate(item=asked))
+        session.send(ResponseCreate())
+        while not isinstance(event := session.receive(timeout=PATIENCE), ResponseOutputTextDone):
+            assert not isinstance(event, Error), event
+    assert "sunny in Paris" in event.text
 
 
 @given(st.lists(st.sampled_from(["call", "let go", "cancel", "cancel one", "close", "again"]), max_size=12))
