@@ -405,6 +405,35 @@ def test_without_an_approver_the_application_answers(desk):
     assert at.rest() == []
 
 
+def test_when_ends_and_deadlines_and_cancels_meet_each_call_is_still_answered_once(desk):
+    """The deadline is about as long as the function takes, and another thread cancels all the while."""
+    moment = threading.Event()
+    at = desk(lambda: moment.wait(0.002), at_once=4, timeout=0.002)
+    over = threading.Event()
+
+    def cancel_again_and_again():
+        number = 0
+        while not over.wait(0.0005):
+            at.runner.cancel(f"call_{number % 300}")
+            number += 7
+
+    canceller = threading.Thread(target=cancel_again_and_again)
+    canceller.start()
+    for number in range(0, 300, 3):
+        at.called(*map(call, range(number, number + 3)), response=f"r{number}")
+    sent = [at.next() for _ in range(400)]
+    over.set()
+    canceller.join(PATIENCE)
+    answered = [item.call_id for item in sent if item != RESPOND]
+    assert sorted(answered) == sorted(f"call_{number}" for number in range(300))
+    assert sent.count(RESPOND) == 100
+    for number in range(0, 300, 3):
+        batch = [f"call_{each}" for each in range(number, number + 3)]
+        last = max(place for place, item in enumerate(sent) if item != RESPOND and item.call_id in batch)
+        assert RESPOND in sent[last:]
+    assert at.rest() == []
+
+
 def test_over_a_real_socket_the_call_is_answered_and_the_answer_told(realtime_server):
     def get_weather(city: str) -> dict[str, str]:
         """Get the weather forecast of a city."""
