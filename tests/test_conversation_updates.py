@@ -236,6 +236,16 @@ class TestTheUsersItems:
         assert (formatted.text, formatted.transcript, formatted.pcm) == ("one two", "", b"")
         assert update.item.item == user(content=content)
 
+    def test_a_description_without_words_takes_none_away(self):
+        conversation = RealtimeConversation()
+        (_, update) = told(
+            conversation,
+            ConversationItemAdded(item=user(content=[InputText(text="one")])),
+            ConversationItemDone(item=user(content=[InputText()])),
+        )
+        assert update.item.item.content == [InputText(text="one")]
+        assert update.item.formatted.text == "one"
+
     def test_a_transcript_may_come_before_its_item_in_pieces_too(self):
         conversation = RealtimeConversation()
         early = [ConversationItemInputAudioTranscriptionDelta(item_id="u", delta=each) for each in ("well", " now")]

@@ -45,7 +45,7 @@ def described(known: ConversationItem, item: Item, *, ended: bool) -> Conversati
         item: what the server says it is.
         ended: whether this is the last that it says.
     """
-    parts = known.parts
+    parts = known.parts if type(item) is type(known.announced) else ()  # what was a call says nothing as a message
     if isinstance(item, Message):
         for index, content in enumerate(item.content):
             parts = _with_words(parts, index, content)

@@ -47,7 +47,7 @@ class InputSound:
         self._began: dict[str, int] = {}  # where the server heard somebody begin to speak, by item
         self._ended: dict[str, None] = {}  # turns that the server heard the end of, and that are not committed yet
         self._turns: dict[str, _Sound] = {}  # that wait for their items
-        self._queued: deque[_Sound] = deque()  # for items whose ids nobody knows yet
+        self._queued: deque[_Sound] = deque(maxlen=KEPT_TURNS)  # for items whose ids nobody knows yet
         self._counts_as_we = True
 
     def settle(self, audio_format: Format) -> None:

@@ -100,7 +100,7 @@ class ConversationItem:
         match self.announced:
             case FunctionCall() if self.parts:
                 return evolve(self.announced, arguments=self.arguments)
-            case UserMessage() | AssistantMessage() if self.parts:
+            case SystemMessage() | UserMessage() | AssistantMessage() if self.parts:
                 described: dict[int, Any] = dict(enumerate(self.announced.content))
                 known = {said.content_index: said for said in self.parts}
                 content = [
@@ -208,7 +208,7 @@ def _as_content(message: Item, said: Said | None, described: object) -> object:
         return OutputAudio(transcript=said.heard_text) if said.spoken else OutputText(text=said.heard_text)
     words = said.full_text
     if not said.spoken:
-        return described or InputText(text=words)
+        return described if described is not None and not words else InputText(text=words)
     heard = described if isinstance(described, InputAudio) else InputAudio(transcript=None)
     return evolve(heard, transcript=words) if words else heard
 
