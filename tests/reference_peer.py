@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from types import TracebackType
 from typing import Any
 
@@ -55,6 +56,11 @@ class Peer:
     def sent_types(self) -> list[str]:
         """The names of what has been sent since."""
         return [event["type"] for event in self.sent()]
+
+
+def exactly(text: str) -> str:
+    """A pattern for the whole of a message."""
+    return f"^{re.escape(text)}$"
 
 
 def without_id(event: Wire) -> Wire:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
@@ -9,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from .. import codec
 from .._credentials import Credential, hidden, hidden_values
 from ..connecting import connect
-from ..errors import AlreadyConnected, ConnectionLost, NotConnected
+from ..errors import AlreadyConnected, ConnectionClosed, ConnectionLost, NotConnected
 from ..events import ClientEvent, ServerEvent, UnknownEvent, evolve
 from ..ids import generate_id
 from ..session import Outgoing, Session
@@ -118,6 +119,8 @@ class RealtimeAPI(EventHandler):
             model: to talk to, if it is not the default's or that of the ``url``.
             opening: sent before anything is heard.
 
+        A server that ends the session at once is no error here: ``close`` is told, after what it said before.
+
         Raises:
             AlreadyConnected: it is open.
             MissingApiKey, ConnectFailed, ValueError: as of ``reelthyme_sync.connect``.
@@ -156,10 +159,16 @@ class RealtimeAPI(EventHandler):
 
         self._narrator.opened(session)
         session.observe(sent)
-        for event in opening:
-            session.send(event)
-        session.intercept(received, last=True)
-        session.on_end(ended)
+        try:
+            with contextlib.suppress(ConnectionClosed):  # so soon: handlers are told of it, and of what was said before
+                for event in opening:
+                    session.send(event)
+        except BaseException:
+            session.close()
+            raise
+        finally:
+            session.intercept(received, last=True)
+            session.on_end(ended)
         return True
 
     def disconnect(self) -> Literal[True]:
