@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -102,6 +103,7 @@ class SoundCard:
         self.scans = 0
         self.latency = LATENCY
         self.refusals: dict[str, BaseException] = {}
+        self.hangs: dict[str, threading.Event] = {}
         self.closing: Callable[[], object] = lambda: None
         self.calls: list[tuple[str, bool]] = []
         self.demands: Callable[[int, int], int] = lambda rate, channels: 0
@@ -116,9 +118,11 @@ class SoundCard:
         return [stream for stream in self.streams if not stream.closed]
 
     def refuse(self, step: str, directions: Set[str] = frozenset()) -> None:
-        """Raise what the test wants at this step: "open", or "open both" for one stream of two directions."""
+        """Hang, or raise, as the test wants at this step: "open", or "open both" for one stream of two directions."""
         self.calls.append((step, portaudio._portaudio.locked()))
         for name in (step, f"{step} both") if len(directions) == 2 else (step,):
+            if name in self.hangs:
+                self.hangs[name].wait()
             if name in self.refusals:
                 raise self.refusals[name]
 

@@ -56,6 +56,7 @@ LAYERS = [
         "audio.clock",
         "audio.resampled_buffers",
         "audio.echo_free",
+        "audio.carrier",
         "audio.portaudio",
         "audio.line",
         "audio.pyaudio_device",

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -71,16 +72,16 @@ def test_after_any_other_error_they_go_on_alone_and_it_is_raised(
 
 
 def test_ctrl_c_while_the_first_is_closed_leaves_both_with_a_stream(card: SoundCard, pair: Pair) -> None:
-    waiting = pair.speaker.line._stream._watch
-    wait, interrupted = waiting.join, threading.Event()
+    carrier = pair.speaker.line._stream._carrier
+    end, interrupted = carrier.end, threading.Event()
 
-    def interrupt_once(timeout: float | None = None) -> bool:
+    def interrupt_once(order: Callable[[], object], within: float) -> bool:
         if not interrupted.is_set():
             interrupted.set()
             raise KeyboardInterrupt
-        return wait(timeout)
+        return end(order, within)
 
-    waiting.join = interrupt_once  # type: ignore[method-assign]
+    carrier.end = interrupt_once  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         pair.join()
     assert sorted(map(sorted, open_directions(card))) == [["input"], ["output"]]

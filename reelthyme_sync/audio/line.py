@@ -51,11 +51,14 @@ class Line:
         self._partner: Line | None = None
         self._exiting = self._closed = False
         self._stream = Stream({direction: wanted}, rate)
-        self.rate = self._stream.rate
         # A device that nobody has closed must not call into a Python that is being taken down. Told of the end first,
         # since a partner that is closed then must not have a new stream opened for this one.
         resident = Resident(hang_up=self._tell_of_exit, abort=self.close, join=lambda _: self._closed)
         self._forget_exit = resident.end_with_process()
+        with self.released_on_error():
+            self._stream.open()
+            self.rate = self._stream.rate
+            self._device = self._stream.devices[direction].index
 
     @contextmanager
     def released_on_error(self) -> Iterator[None]:
@@ -105,8 +108,10 @@ class Line:
             return
         with _changing:
             try:
-                if not self._closed:
-                    self._leave_stream()
+                self._leave_stream()
+            except BaseException:
+                self._leave_stream()  # the rest of it: Ctrl-C must not leave a device open
+                raise
             finally:
                 self._closed = True  # only now: the exit of the process waits for it
                 self._forget_exit()
@@ -121,26 +126,29 @@ class Line:
         return self._exiting or not threading.main_thread().is_alive()
 
     def _leave_stream(self) -> None:
-        partner, self._partner = self._partner, None
-        if partner is None:
-            self._stream.close()
+        """Any number of times: one that was interrupted is taken up where it was."""
+        if self._closed:
             return
-        partner._partner = None
-        if not self._stream.alive:  # the partner has been told
+        partner = self._partner
+        if partner is None or not self._stream.alive:  # the partner has been told
             self._stream.close()
         elif self._at_exit:
             self._stream.go_on_with(partner._ends)
         else:
             with kept_in_use():
                 partner._run_alone()
+        if partner is not None:
+            partner._partner = None
+        self._partner = None
 
     def _run_with(self, microphone: Line) -> bool:
-        devices = {line._direction: line._stream.devices[line._direction].index for line in (self, microphone)}
+        devices = {line._direction: line._device for line in (self, microphone)}
         released = [line._stream.close() for line in (self, microphone)]
         if not all(released):
             return False
         try:
-            self._stream = microphone._stream = Stream(devices, self.rate, fixed=True)
+            self._stream = microphone._stream = Stream(devices, self.rate, again=True)
+            self._stream.open()
             self._stream.start(Ends(speaker=self._ends.speaker, microphone=microphone._ends.microphone))
         except AudioUnavailable as refusal:
             log.info(_STAY_TWO, refusal)
@@ -151,14 +159,15 @@ class Line:
     def _run_alone(self) -> None:
         """Go on with a stream of its own, if PortAudio lets go of the one before."""
         self._partner = None
-        device = self._stream.devices[self._direction].index
         try:
             if not self._stream.close():
                 self._ends.fail(GONE)
                 return
-            self._stream = Stream({self._direction: device}, self.rate, fixed=True)
+            self._stream = Stream({self._direction: self._device}, self.rate, again=True)
+            self._stream.open()
             self._stream.start(self._ends)
         except BaseException as error:
+            self._stream.close()
             self._ends.fail(f"is lost after a change of streams: {str(error) or repr(error)}", error)
             if not isinstance(error, Exception):
                 raise

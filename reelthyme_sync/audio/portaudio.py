@@ -1,7 +1,9 @@
 """PortAudio: its list of devices, and a stream in mono to one of them, from one, or both. No other imports PyAudio.
 
 Streams run in callback mode: PortAudio's thread passes blocks on, and no thread of ours ever blocks inside PortAudio.
-(A blocking ``write()`` never returns once another thread has stopped its stream.)
+(A blocking ``write()`` never returns once another thread has stopped its stream.) What has to do with a device may
+block for ever when its driver or its sound server is stuck, so each stream has a thread for that, and nobody else waits
+longer than the times below.
 """
 
 from __future__ import annotations
@@ -10,14 +12,15 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
-from .._worker import Worker, log_failure
 from ..errors import AudioUnavailable
 from ..pcm import BYTES_PER_SAMPLE, ms_to_samples
 from . import quiet
+from .carrier import Carrier
 from .device_list import NOUN, Device, Direction, choose, read_devices
 from .ends import Ends
 from .mono import mixed, spread
@@ -25,6 +28,12 @@ from .refusals import is_final, not_opened, ways_to_open
 
 BLOCK_MS: Final = 10
 """For each call of the device. With 20, silence comes 8 ms later (measured)."""
+
+OPEN_WITHIN: Final = 5.0
+"""Seconds, and as many to start it. It takes 20 ms; half a second for the first on a busy machine."""
+
+CHANGE_WITHIN: Final = 0.9
+"""The same for a device that was open just before: somebody may be waiting for the end of it all."""
 
 CLOSE_WITHIN: Final = 0.9
 """Seconds. Closing takes 2 ms; but when the sound server has died, PortAudio 19.6 spins in it for ever (measured)."""
@@ -58,12 +67,8 @@ def list_devices() -> list[Device]:
     Raises:
         AudioUnavailable: PyAudio is not installed, or does not work.
     """
-    with _portaudio, quiet.muted():
-        library = _initialize()
-        try:
-            return read_devices(library)
-        finally:
-            library.terminate()
+    with _in_use() as library:
+        return read_devices(library)
 
 
 @contextmanager
@@ -73,8 +78,8 @@ def kept_in_use() -> Iterator[None]:
     It saves 20 ms, too.
     """
     with ExitStack() as undo:
-        with suppress(AudioUnavailable), _portaudio, quiet.muted():  # opening a stream will say the same
-            undo.callback(_end_use, _initialize())
+        with suppress(AudioUnavailable):  # opening a stream will say the same
+            undo.enter_context(_in_use())
         yield
 
 
@@ -84,38 +89,45 @@ _ordinals: Final = itertools.count(1)
 class Stream:
     """One stream, for one direction or for both, and its use of the library.
 
+    Made first and opened then, so that its owner has it, and can close it, whenever Ctrl-C comes.
+
     Args:
         wanted: for each direction the index of a device, or a part of its name; the default otherwise.
         rate: samples per second.
-        fixed: whether no other rate will do. Both directions have no other than this.
+        again: whether it was open just before, so that no other rate will do, and it must not take long.
 
     Attributes:
         rate: samples per second: as wanted, or else the device's own.
-        devices: the device for each direction.
+        devices: the device for each direction, once it is open.
     """
 
-    def __init__(self, wanted: Mapping[Direction, int | str | None], rate: int, *, fixed: bool = False) -> None:
+    def __init__(self, wanted: Mapping[Direction, int | str | None], rate: int, *, again: bool = False) -> None:
+        self.rate = rate
+        self.devices: dict[Direction, Device] = {}
+        self._wanted = wanted
+        self._again = again
         self._noun = " and ".join(NOUN[direction] for direction in wanted)
         self._ends = Ends()
-        self._failed = self._stuck = False
-        self._calls = 0
-        # A thread of its own, since closing may never end; a waiting one, since Python 3.12 starts none while it exits.
-        self._told_to_close = threading.Event()
-        self._watch = Worker(f"reelthyme-device-{next(_ordinals)}", self._watch_until_told_to_close, log_failure)
-        with _portaudio, ExitStack() as undo:
-            undo.enter_context(quiet.muted())  # as long as it is open: with its server gone it writes 300 MB a second
-            self._library = _initialize()
-            undo.callback(self._library.terminate)
-            listed = read_devices(self._library)
-            self.devices = {direction: choose(listed, name, direction) for direction, name in wanted.items()}
-            self._stream = self._open(rate, fixed=fixed)
-            self._watch.start()
-            self._terminate = undo.pop_all().close
+        self._failed = self._closed = self._stuck = False
+        self._calls = self._calls_seen = self._overdue = 0
+        self._within = CHANGE_WITHIN if again else OPEN_WITHIN
+        self._undo = ExitStack()
+        # A thread that waits, since Python 3.12 starts none while it exits.
+        self._carrier = _carrier(self._look)
 
     @property
     def alive(self) -> bool:
         """Whether it has neither failed nor been closed. Any thread."""
-        return not (self._failed or self._told_to_close.is_set())
+        return not (self._failed or self._closed)
+
+    def open(self) -> None:
+        """Have the device, without a sound yet.
+
+        Raises:
+            AudioUnavailable: no PyAudio, no such device, it refuses, or it does not answer.
+        """
+        with self._closed_on_error(), _portaudio:
+            self._answer(self._open, "open")
 
     def start(self, ends: Ends) -> None:
         """Let the device call the buffers for every block, until it fails or the stream is closed.
@@ -124,16 +136,10 @@ class Stream:
             AudioUnavailable: it does not start. It is closed then, as after any error.
         """
         self._ends = ends
-        with ExitStack() as undo:
-            undo.callback(self.close)
+        with self._closed_on_error():
             until_it_sounds = round(self._stream.get_output_latency() * self.rate)  # that is: until a block begins to
             ends.resume(latency=until_it_sounds + ms_to_samples(BLOCK_MS, self.rate))
-            try:
-                self._stream.start_stream()
-            except OSError as error:
-                refusal = f"The {self._noun} does not start: PortAudio says {error.strerror!r}."
-                raise AudioUnavailable(refusal) from error
-            undo.pop_all()
+            self._answer(self._start, "start")
 
     def go_on_with(self, ends: Ends) -> None:
         """Call no other buffers than these from now on; what has none plays silence. Any thread."""
@@ -146,29 +152,57 @@ class Stream:
             Whether PortAudio has let go of it.
         """
         with _portaudio:
-            self._told_to_close.set()
-            released = self._watch.join(0.0 if self._stuck else CLOSE_WITHIN)
+            self._closed = True
+            released = self._carrier.end(self._undo.close, 0.0 if self._stuck else CLOSE_WITHIN)
             if not (released or self._stuck):
                 self._stuck = True
                 log.warning("PortAudio does not let go of the %s: has the sound server ended?", self._noun)
             return released
 
-    def _watch_until_told_to_close(self) -> None:
-        seen, overdue = 0, 0
-        while not self._told_to_close.wait(WATCH_EVERY):
-            overdue = overdue + 1 if self._calls == seen else 0
-            seen = self._calls
-            if overdue == GONE_AFTER:
-                self._fail(GONE)
-        self._terminate()  # closes the stream, too
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _answer(self, order: Callable[[], object], verb: str) -> None:
+        try:
+            self._carrier.call(order, self._within)
+        except TimeoutError:
+            self._stuck = True
+            silence = f"The {self._noun} does not {verb}: PortAudio has not answered for {self._within:g} s."
+            log.warning("%s", silence)
+            raise AudioUnavailable(f"{silence} Is the sound server well? Try again, or another one.") from None
+
+    def _look(self) -> None:
+        self._overdue = self._overdue + 1 if self._calls == self._calls_seen else 0
+        self._calls_seen = self._calls
+        if self._overdue == GONE_AFTER:
+            self._fail(GONE)
 
     def _fail(self, reason: str, cause: BaseException | None = None) -> None:
         self._failed = True
         self._ends.fail(reason, cause)
 
-    def _open(self, wanted: int, *, fixed: bool) -> Any:
+    def _open(self) -> None:
+        # Muted as long as it is open: with its server gone it writes 300 MB a second.
+        self._library = _begin_use(self._undo)
+        listed = read_devices(self._library)
+        self.devices = {direction: choose(listed, name, direction) for direction, name in self._wanted.items()}
+        self._stream = self._opened(self.rate)
+
+    def _start(self) -> None:
+        try:
+            self._stream.start_stream()
+        except OSError as error:
+            refusal = f"The {self._noun} does not start: PortAudio says {error.strerror!r}."
+            raise AudioUnavailable(refusal) from error
+
+    def _opened(self, wanted: int) -> Any:
         refusals: list[OSError] = []
-        for rate, channels in ways_to_open(self.devices, wanted, fixed=fixed):
+        for rate, channels in ways_to_open(self.devices, wanted, fixed=self._again):
             self.rate, self._channels = rate, channels
             directions = {
                 option: value
@@ -208,8 +242,41 @@ class Stream:
             return None, _ABORT
 
 
+@contextmanager
+def _in_use() -> Iterator[Any]:
+    """The library, while this lasts."""
+    use, carrier = ExitStack(), _carrier(lambda: None)
+    with ExitStack() as undo:
+        undo.callback(_end_use, carrier, use, 0.0)  # Ctrl-C may come in the midst of the one that is first
+        undo.callback(_end_use, carrier, use, CLOSE_WITHIN)
+        with _portaudio:
+            try:
+                library = carrier.call(partial(_begin_use, use), OPEN_WITHIN)
+            except TimeoutError:
+                silence = f"PortAudio does not start: it has not answered for {OPEN_WITHIN:g} s."
+                raise AudioUnavailable(silence) from None
+        yield library
+
+
+def _end_use(carrier: Carrier, use: ExitStack, within: float) -> None:
+    with _portaudio:
+        carrier.end(use.close, within)
+
+
+def _begin_use(undo: ExitStack) -> Any:
+    with ExitStack() as begun:
+        begun.enter_context(quiet.muted())
+        library = _initialize()
+        begun.callback(library.terminate)  # closes its stream, too
+        undo.push(begun.pop_all())
+    return library
+
+
+def _carrier(idle: Callable[[], None]) -> Carrier:
+    return Carrier(f"reelthyme-device-{next(_ordinals)}", idle=idle, every=WATCH_EVERY)
+
+
 def _initialize() -> Any:
-    """A use of the library. Call with the lock held, and ``terminate()`` it once."""
     try:
         import pyaudio
     except ImportError as error:
@@ -219,11 +286,6 @@ def _initialize() -> Any:
         return pyaudio.PyAudio()
     except OSError as error:
         raise AudioUnavailable(f"PortAudio does not start: {error.strerror!r}.") from error
-
-
-def _end_use(library: Any) -> None:
-    with _portaudio, quiet.muted():
-        library.terminate()
 
 
 def _reset_in_child() -> None:
