@@ -78,7 +78,7 @@ class ResponseSequencer:
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._prefix = f"{name}_"
         self._numbers = itertools.count(1)
         self._placing = Placing()
         self._waiting: deque[Request] = deque()
@@ -173,7 +173,7 @@ class ResponseSequencer:
 
     def note_sent(self, event: ClientEvent) -> None:
         """The application has sent an event by itself. Of ours, which it may see too, nothing is to be noted."""
-        if isinstance(event.event_id, str) and event.event_id.startswith(self._name):
+        if isinstance(event.event_id, str) and event.event_id.startswith(self._prefix):
             return
         match event:
             case ResponseCreate(response=params) if not (params and params.conversation == "none"):
@@ -191,7 +191,7 @@ class ResponseSequencer:
         """
         if not isinstance(event, Error) or event.error.event_id in (None, *self._asked_beside):
             return False
-        return event.error.code in (_BUSY, _IDLE) and str(event.error.event_id).startswith(self._name)
+        return event.error.code in (_BUSY, _IDLE) and str(event.error.event_id).startswith(self._prefix)
 
     def hear(self, event: ServerEvent) -> list[ClientEvent]:
         """The server has said something: what is to be sent because of it."""
@@ -272,7 +272,7 @@ class ResponseSequencer:
 
     def _withdrawn(self, event_id: str) -> Request | None:
         """The request that was refused. If a response had seemed to be its own, that was another's."""
-        if self._asked is not None and not self._asked.event_id and not event_id.startswith(self._name):
+        if self._asked is not None and not self._asked.event_id and not event_id.startswith(self._prefix):
             event_id = self._asked.event_id  # it may be; if not, what we ask for next is refused, and waits
         for request in filter(None, (self._asked, self._own, *self._past)):
             if request.event_id == event_id:
@@ -307,7 +307,7 @@ class ResponseSequencer:
         return ResponseCancel(event_id=event_id, response_id=response_id or UNSET)
 
     def _next_id(self) -> str:
-        return f"{self._name}_{next(self._numbers)}"
+        return f"{self._prefix}{next(self._numbers)}"
 
 
 def _tagged(response: ResponseParams, event_id: str) -> ResponseParams:

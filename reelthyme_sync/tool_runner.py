@@ -200,6 +200,8 @@ class ToolRunner:
                 if not self._waiting or len(self._running) >= self._at_once:
                     return
                 run = self._waiting.popleft()
+                if not self._calls.is_open(run.id):
+                    continue  # the application has answered by itself
                 self._running.append(run)
                 if run.timeout is not None:
                     run.call_off = self._alarm.set(run.timeout, partial(self._time_out, run))

@@ -114,6 +114,12 @@ def threads_of(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
+def join_calls() -> None:
+    """Wait for all functions that run, and for those that run when they have ended."""
+    while threads := threads_of("reelthyme-tool-1"):
+        threads[0].join(PATIENCE)
+
+
 def clocks() -> list[threading.Thread]:
     return threads_of("reelthyme-tool-timer-1")
 
@@ -299,6 +305,20 @@ def test_a_call_of_an_unknown_function_is_left_to_the_application_and_waited_for
     assert at.next() == RESPOND
 
 
+def test_a_call_that_the_application_has_answered_first_is_not_run(desk, gate):
+    at = desk(gate, at_once=1)
+    at.called(call(1), call(2))
+    assert gate.began.acquire(timeout=PATIENCE)
+    answer = FunctionCallOutput(call_id="call_2", output="2")
+    at.runner.note_sent(ConversationItemCreate(item=answer))
+    at.runner.hear(ConversationItemAdded(item=answer))
+    gate.open.set()
+    assert at.next().call_id == "call_1"
+    assert at.next() == RESPOND
+    join_calls()
+    assert len(gate.calls) == 1
+
+
 def test_after_close_nothing_is_sent(desk, gate):
     at = desk(gate, at_once=1)
     at.called(call(1), call(2))
@@ -312,8 +332,7 @@ def test_after_close_nothing_is_sent(desk, gate):
     gate.open.set()
     assert gate.ended.acquire(timeout=PATIENCE)
     at.called(call(3), response="r2")
-    while threads := threads_of("reelthyme-tool-1"):
-        threads[0].join(PATIENCE)
+    join_calls()
     at.runner.cancel()
     assert at.rest() == []
     assert len(gate.calls) == 1

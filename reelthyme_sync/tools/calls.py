@@ -93,10 +93,14 @@ class Calls:
             if (batch := self._batch_of(question_id)) is not None and batch.open[question_id] == "nobody's":
                 batch.open[question_id] = "the application's"
 
-    def answer(self, question_id: str) -> bool:
-        """Whether a question is open and nobody has answered yet; then the caller's answer is the one."""
+    def is_open(self, question_id: str) -> bool:
+        """Whether nobody has answered a question yet."""
         batch = self._batch_of(question_id)
-        if batch is None or batch.open[question_id] != "nobody's":
+        return batch is not None and batch.open[question_id] == "nobody's"
+
+    def answer(self, question_id: str) -> bool:
+        """Answer a question. False if somebody has already: then the caller's answer is none."""
+        if (batch := self._batch_of(question_id)) is None or not self.is_open(question_id):
             return False
         batch.open[question_id] = "ours"
         return True
