@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_service import BUSY, IDLE, Service, created, done, names, refused
+from test_reconnect import Service as Network
+from test_reconnect import open_session, until
 
 from reelthyme_sync.errors import InvalidEvent, ResponseActive
 from reelthyme_sync.events import (
@@ -313,6 +318,43 @@ def test_what_is_not_ours_changes_nothing(sequencer, event):
     assert not sequencer.settles(event)
     assert sequencer.hear(event) == []
     assert (sequencer.state, request.done) == ("active", False)
+
+
+def test_over_a_lost_connection_each_is_asked_for_once_more_if_it_was_not_answered():
+    numbers = itertools.count(1)
+    deaf = threading.Event()
+    deaf.set()
+
+    def reply(message):
+        if message["type"] != "response.create" or deaf.is_set():
+            return []
+        response = {"id": f"r{next(numbers)}", "conversation_id": "conv_1", "status": "completed"}
+        return [{"type": f"response.{what}", "response": response} for what in ("created", "done")]
+
+    network = Network(reply)
+    sequencer = ResponseSequencer("test")
+    with open_session(network) as session:
+
+        def route(event: ServerEvent) -> bool:
+            for each in sequencer.hear(event):
+                session.send(each)
+            return False
+
+        session.intercept(route)
+        (first, events), (second, nothing) = sequencer.create(), sequencer.create()
+        session.send(events[0])
+        assert nothing == []
+        network.first.wait_sent("response.create")
+        deaf.clear()
+        network.first.hang_up(None)
+        until(session, "reelthyme.reconnected")
+        until(session, "response.done")
+        until(session, "response.done")
+    asked = [message["event_id"] for message in network.transport(1).sent if message["type"] == "response.create"]
+    assert asked == [first.event_id, second.event_id]
+    assert (first.response_id, second.response_id) == ("r1", "r2")
+    assert first.done
+    assert second.done
 
 
 STEPS = [
