@@ -63,3 +63,19 @@ def test_long_call_outlives_its_connections():
     assert "3 times 3 is 9." in printed
     assert "9 times 9 is 81." in printed
     assert any(line.startswith("[a new connection; the server has been told") for line in printed)
+
+
+def test_assistant_in_writing():
+    printed = run("assistant.py", "What is the weather in Paris?", "What is six times seven?")
+    assert [line.split(":")[0] for line in printed] == ["you", "assistant"] * 2
+    assert "sunny" in printed[1]
+    assert "42" in printed[3]
+
+
+def test_classify_beside_the_conversation():
+    printed = run("classify.py", "My lamp is broken!", "Where is my order?", "What is six times seven?")
+    assert printed[0] == "you, about lamp: My lamp is broken!"
+    assert printed[2] == "you, about order: Where is my order?"
+    assert printed[4] == "you, about anything else: What is six times seven?"
+    assert "42" in printed[5]
+    assert printed[6] == "The conversation has 6 items."
