@@ -186,6 +186,14 @@ class TestRestoringEvents:
         assert told(spoken())[0]["content"] == [{"type": "input_audio", "audio": encode_base64(SECOND)}]
         assert told(RealtimeConversation.from_json(spoken().export())) == []
 
+    def test_sound_goes_once_however_many_parts_it_has(self):
+        conversation = RealtimeConversation()
+        conversation.queue_input_audio(SECOND)
+        message = UserMessage(id="u", content=[InputAudio(), InputText(text="and"), InputAudio()])
+        conversation.process_event(ConversationItemAdded(item=message))
+        kinds = [part["type"] for part in told(conversation)[0]["content"]]
+        assert kinds == ["input_audio", "input_text"]
+
     def test_telephone_sound_is_left_out(self):
         session = RealtimeSession(audio=AudioConfig(input=AudioInput(format=AudioPcmu())))
         assert told(spoken(SessionCreated(session=session))) == []

@@ -169,6 +169,19 @@ class TestItemsThatBringTheirSound:
         assert pcm(conversation) == SECONDS[0] + SECONDS[1]
         assert pcm(conversation, "v") == b""
 
+    def test_a_server_that_tells_the_sound_is_believed(self):
+        parts = [InputAudio(audio=encode_base64(each)) for each in SECONDS[:2]]
+        conversation = after(append(SECONDS[3]), COMMIT, committed("u"), added("u", *parts), added("u", *parts))
+        assert pcm(conversation) == SECONDS[0] + SECONDS[1]
+        assert pcm(after(added("u", *parts), keep_audio=False)) == b""
+
+    def test_one_sound_is_not_given_to_two_parts(self):
+        conversation = RealtimeConversation()
+        for sound in SECONDS[:2]:
+            conversation.queue_input_audio(sound)
+        conversation.process_event(added("u", *SPOKEN, *SPOKEN))
+        assert pcm(conversation) == SECONDS[0]
+
 
 class TestWhatIsQueued:
     def test_goes_to_the_next_spoken_item_that_has_no_sound(self):

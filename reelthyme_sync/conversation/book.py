@@ -306,15 +306,19 @@ class RealtimeConversation:
             self._input.refuse_commit()
 
     def _with_sound(self, item: ConversationItem) -> ConversationItem:
-        """A spoken item of the user's with its sound, if that is known."""
-        said = next((said for said in item.parts if said.spoken), None)
-        if not self._keep_audio or said is None or said.samples or not isinstance(item.announced, UserMessage):
+        """A spoken item of the user's with its sound, if that is known: what it brings itself, or what was sent."""
+        if not self._keep_audio or not isinstance(message := item.announced, UserMessage):
             return item
-        pcm, rate = self._input.take(item.id)
-        if not pcm:
-            return item
-        sounding = said.sounding(pcm, rate, keep=True)
-        return attrs.evolve(item, parts=replaced(item.parts, sounding))
+        parts = item.parts
+        for at, said in enumerate(said for said in item.parts if said.spoken):
+            if said.samples:
+                continue
+            pcm, rate = self._input.told_in(message, said.content_index)
+            if not pcm and at == 0:
+                pcm, rate = self._input.take(item.id)
+            if pcm:
+                parts = replaced(parts, said.sounding(pcm, rate, keep=True))
+        return item if parts is item.parts else attrs.evolve(item, parts=parts)
 
     # --- what the session is ------------------------------------------------------------------------------------
 

@@ -132,6 +132,13 @@ class InputSound:
         elif pcm:
             self._queued.append((pcm, self.rate))
 
+    def told_in(self, message: UserMessage, index: int) -> _Sound:
+        """The sound that the server tells with a content part: the service does not, others do."""
+        part = message.content[index] if 0 <= index < len(message.content) else None
+        if not isinstance(part, InputAudio) or not part.audio:
+            return _NONE
+        return read_samples(part.audio, self.format)[0], self.rate
+
     def queue(self, pcm: bytes) -> None:
         """The sound of the next item that has none: PCM16, 24 kHz."""
         self._queued.append((pcm, SAMPLE_RATE))

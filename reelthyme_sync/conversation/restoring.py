@@ -7,7 +7,7 @@ down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..events import (
@@ -48,7 +48,7 @@ def restorable(known: ConversationItem, sound: str) -> Item | str:
         case UnknownPart() if known.ended:  # a kind newer than this version: whether it is taken is for the server
             return evolve(item, raw={key: each for key, each in item.raw.items() if key not in _THE_SERVERS_OWN})
         case UserMessage():
-            heard: list[Any] = [part for old in item.content for part in _from_user(old, sound)]
+            heard = list(_from_user(item, sound))
             return UserMessage(id=known.id, content=heard) if heard else "nobody wrote down what was said"
         case AssistantMessage():
             said: list[Any] = [OutputText(text=words) for part in item.content if (words := _words(part))]
@@ -78,12 +78,15 @@ def _sound(known: ConversationItem) -> str:
     return encode_base64(formatted.pcm) if formatted.sample_rate == SAMPLE_RATE else ""
 
 
-def _from_user(part: object, sound: str) -> list[object]:
-    if not isinstance(part, InputAudio):
-        return [part]
-    if part.transcript:
-        return [InputText(text=part.transcript)]
-    return [InputAudio(audio=sound)] if sound else []
+def _from_user(message: UserMessage, sound: str) -> Iterator[Any]:
+    for part in message.content:
+        if not isinstance(part, InputAudio):
+            yield part
+        elif part.transcript:
+            yield InputText(text=part.transcript)
+        elif sound:
+            yield InputAudio(audio=sound)
+            sound = ""  # it is that of the whole message
 
 
 def _words(part: object) -> str:
