@@ -151,11 +151,11 @@ class ToolRunner:
         with self._deciding:
             if self._closed:
                 return
-            for question in self._calls.hear(event):
-                if (run := self._run_of(question)) is not None:
-                    self._waiting.append(run)
+            questions = self._calls.hear(event)
+            self._waiting.extend(filter(None, map(self._run_of, questions)))
             due = self._calls.take_due()
-        self._start()
+        if questions:
+            self._start()
         self._go_on(due)
 
     def note_sent(self, event: ClientEvent) -> None:
