@@ -142,8 +142,8 @@ def delta(name: str, item_id: str, piece: str, *, content_index: int = 0) -> Wir
     }
 
 
-def sound(item_id: str, pcm: bytes) -> Wire:
-    return delta("output_audio", item_id, encode_base64(pcm))
+def sound(item_id: str, pcm: bytes, *, content_index: int = 0) -> Wire:
+    return delta("output_audio", item_id, encode_base64(pcm), content_index=content_index)
 
 
 def transcribed(item_id: str, transcript: str) -> Wire:

@@ -38,6 +38,9 @@ class Narrator(Protocol):
     def sent(self, event: ClientEvent | UnknownEvent, told: Told) -> Told:
         """An event of ours, just before it is sent."""
 
+    def failed(self, error: Exception, told: Told) -> Told:
+        """A handler or a hook has raised."""
+
     def closed(self, closed: Closed, told: Told) -> Told:
         """The end."""
 
@@ -53,6 +56,9 @@ class _Plain:
     def follow(self) -> None: ...
 
     def sent(self, event: ClientEvent | UnknownEvent, told: Told) -> Told:
+        return told
+
+    def failed(self, error: Exception, told: Told) -> Told:
         return told
 
     def closed(self, closed: Closed, told: Told) -> Told:
@@ -131,9 +137,7 @@ class RealtimeAPI(EventHandler):
         self._chronicle.begin()
         session = self._given if self._given is not None else self._open(model)
         self._given = None
-        dispatcher = Dispatcher(
-            session.ordinal, self._chronicle, session.screen, self._told_failure, threaded=self._threaded
-        )
+        dispatcher = Dispatcher(session.ordinal, self._chronicle, session.screen, self._failed, threaded=self._threaded)
         self._session, self._dispatcher = session, dispatcher
 
         def received(event: ServerEvent) -> bool:
@@ -234,8 +238,8 @@ class RealtimeAPI(EventHandler):
             sys.stderr.write(" ".join([f"[Websocket/{time}]", *(str(word) for word in words)]) + "\n")
         return True
 
-    def _told_failure(self, error: Exception) -> None:
-        self.dispatch("error", error)
+    def _failed(self, error: Exception) -> None:
+        self._tell(self._narrator.failed(error, [(self, "error", error)]))
 
 
 def with_hidden_headers(options: dict[str, Any]) -> dict[str, Any]:

@@ -264,7 +264,10 @@ class RealtimeClient(ReferenceClient):
         return function
 
     def send_tool_output(self, call_id: str, output: str) -> Literal[True]:
-        """Answer a call of a function that you run yourself. The response follows when all calls have their answers."""
+        """Answer a call of a function that you run yourself; then ask for the response, with ``create_response``.
+
+        If a tool of ``add_tool`` was called beside it, the response follows by itself when all have their answers.
+        """
         return self.realtime.send(ConversationItemCreate(item=FunctionCallOutput(call_id=call_id, output=output)))
 
     def cancel_tools(self, call_id: str | None = None) -> None:

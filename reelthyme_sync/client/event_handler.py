@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
-from .chronicle import Chronicle, Happening
+from .chronicle import Chronicle, Happening, Owner
 
 log = logging.getLogger("reelthyme_sync")
 
@@ -84,9 +84,7 @@ class EventHandler:
 
     def dispatch(self, name: str, event: Any = None) -> Literal[True]:
         """Let it happen: on this thread, those given to ``on`` are called, then those to ``on_next``."""
-        (happening,) = self._chronicle.note([(self, name, event)])
-        self.run(happening)
-        self._chronicle.handled(happening.position)
+        self._tell([(self, name, event)])
         return True
 
     def wait_for_next(self, name: str, timeout: float | None = None) -> Any:
@@ -114,7 +112,16 @@ class EventHandler:
             except Exception as error:  # the user's fault must not keep the others from being told
                 log.exception("a handler of %s failed", happening.name)
                 if happening.name != "error":
-                    self.dispatch("error", error)
+                    self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """A handler, or something else of the user's, has raised."""
+        self.dispatch("error", error)
+
+    def _tell(self, told: Iterable[tuple[Owner, str, Any]]) -> None:
+        for happening in self._chronicle.note(told):
+            happening.owner.run(happening)
+            self._chronicle.handled(happening.position)
 
     def _home(self, name: str) -> EventHandler:
         """Who has the handlers of this name."""

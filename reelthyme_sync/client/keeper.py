@@ -145,6 +145,10 @@ class Keeper:
         self._toolbox.note_sent(event)
         return [*told, (self._owner, "realtime.event", RealtimeEvent.now("client", event))]
 
+    def failed(self, error: Exception, told: Told) -> Told:
+        """Tell the client's own handlers, too."""
+        return [*told, (self._owner, "error", error)]
+
     def closed(self, closed: Closed, told: Told) -> Told:
         """Close the books."""
         if self._countdown is not None:

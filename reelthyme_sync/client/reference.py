@@ -186,8 +186,9 @@ class ReferenceClient(EventHandler):
         theirs = self.realtime.session.configuration if self.is_connected() else None
         return Settings({} if theirs is None else codec.unstructure(theirs)).turn_detection or None
 
-    def _tell_settings(self) -> Literal[True]:
-        if self.is_connected() and (update := self._settings.update(self._tools.declarations)) is not None:
+    def _tell_settings(self, *, with_tools: bool = False) -> Literal[True]:
+        update = self._settings.update(self._tools.declarations, with_tools=with_tools)
+        if update is not None and self.is_connected():
             self.realtime.send(update)
         return True
 
@@ -228,7 +229,7 @@ class ReferenceClient(EventHandler):
             ValueError: there is none of this name.
         """
         self._tools.remove(name)
-        return self._tell_settings()
+        return self._tell_settings(with_tools=True)
 
     # --- the conversation ---------------------------------------------------------------------------------------
 

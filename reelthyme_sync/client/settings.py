@@ -143,10 +143,15 @@ class Settings:
             if name in declared:
                 raise ValueError(f'Tool "{name}" has already been defined')
 
-    def update(self, tools: Sequence[FunctionTool] = ()) -> SessionUpdate | None:
-        """What to send: all settings, with these tools beside those declared by hand. None if there is nothing."""
+    def update(self, tools: Sequence[FunctionTool] = (), *, with_tools: bool = False) -> SessionUpdate | None:
+        """What to send: all settings, with these tools beside those declared by hand. None if there is nothing.
+
+        Args:
+            tools: those that were added.
+            with_tools: say so, too, if there are none at all.
+        """
         wire = self.wanted
-        if tools or "tools" in wire:
+        if with_tools or tools or "tools" in wire:
             wire["tools"] = [*(wire.get("tools") or ()), *map(codec.unstructure, tools)]
         if not wire.keys() - {"type"}:
             return None
