@@ -92,7 +92,9 @@ PURE += [
     "loop_check",
 ]
 PURE += ["usage", "turns", "reply", "interpreting"]
-PURE += [f"client.{name}" for name in ["books", "content", "cutting", "input_sound", "narration", "settings"]]
+PURE += [
+    f"client.{name}" for name in ["books", "content", "cutting", "follow_ups", "input_sound", "narration", "settings"]
+]
 PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
 PURE += [

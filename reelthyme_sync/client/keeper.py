@@ -27,6 +27,7 @@ from ..events import (
     UnknownEvent,
     Unset,
 )
+from ..reply import Reply
 from ..sequencer import Request
 from ..session import Session
 from ..turns import Turn
@@ -35,6 +36,7 @@ from .api import Told
 from .books import Books, Entered
 from .chronicle import Owner
 from .countdown import Countdown
+from .follow_ups import FollowUps
 from .narration import Closed, RealtimeEvent
 from .pending import PendingReply
 from .toolbox import Toolbox
@@ -89,7 +91,7 @@ class Keeper:
             name, conversation, prices=prices, model=model, keep_audio=keep_audio
         )
         self.books = self._make_books("")
-        self._follow_ups: set[str] = set()  # ids of the requests for what comes after the outputs of tools
+        self._follow_ups = FollowUps()
         self._session: Session | None = None
         self._due: deque[tuple[ServerEvent, Entered]] = deque()
         self._budget: Budget | None = None
@@ -105,7 +107,7 @@ class Keeper:
         with self.lock:
             self.books = self._make_books(f"reelthyme_{session.ordinal}")
             self._session, self._turns, self._over = session, [], False
-            self._follow_ups = set()
+            self._follow_ups = FollowUps()
             self._budget = self._limits.budget()
         self._toolbox.open(session, self._respond)
         seconds = self._limits.seconds
@@ -142,6 +144,7 @@ class Keeper:
         """Enter an event of ours."""
         with self.lock:
             self.books.note_sent(event)
+            self._follow_ups.note_sent(event)
         self._toolbox.note_sent(event)
         return [*told, (self._owner, "realtime.event", RealtimeEvent.now("client", event))]
 
@@ -195,7 +198,13 @@ class Keeper:
 
     def is_follow_up(self, event_id: str | None) -> bool:
         """Whether it asked for what comes after the outputs of tools."""
-        return event_id in self._follow_ups
+        with self.lock:
+            return self._follow_ups.is_one(event_id)
+
+    def follow_up(self, reply: Reply) -> Request | None:
+        """What was asked for when all that a reply calls had been answered; None while it is not."""
+        with self.lock:
+            return self._follow_ups.after(call.call_id or "" for call in reply.calls)
 
     def send_all(self, events: Iterable[ClientEvent]) -> None:
         """Send, as long as there is somebody to be told."""
@@ -217,7 +226,7 @@ class Keeper:
         """The outputs of a batch of calls have been sent."""
         with self.lock:
             request, due = self.books.sequencer.create()
-            self._follow_ups.add(request.event_id)
+            self._follow_ups.note_asked(request)
         self.send_all(due)
 
     def _send_each(self, events: Iterable[ClientEvent]) -> None:

@@ -99,6 +99,7 @@ class ReferenceClient(EventHandler):
             self.realtime,
             has_tool=self._tools.__contains__,
             is_follow_up=self._keeper.is_follow_up,
+            follow_up=self._keeper.follow_up,
         )
         self._sound = InputSound()
         self._began = 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from ..errors import RequestRefused
 from ..events import Error
 from ..reply import Reply
+from ..sequencer import Request
 from .chronicle import Chronicle, Happening, Owner
 from .pending import PendingReply
 
@@ -24,6 +26,7 @@ class Waits:
         errors: whose happenings the server's errors are.
         has_tool: whether a function of this name is run by us, so that a reply which calls it is not the last.
         is_follow_up: whether we asked, with this event, for what comes after the outputs of functions.
+        follow_up: our request for what comes after those that a reply calls; None while they are not all answered.
     """
 
     def __init__(
@@ -34,12 +37,14 @@ class Waits:
         *,
         has_tool: Callable[[str], bool],
         is_follow_up: Callable[[str | None], bool],
+        follow_up: Callable[[Reply], Request | None],
     ) -> None:
         self._chronicle = chronicle
         self._owner = owner
         self._errors = errors
         self._has_tool = has_tool
         self._is_follow_up = is_follow_up
+        self._follow_up = follow_up
 
     def for_next(self, name: str, timeout: float | None) -> Any:
         """The next of the client's own, since what this thread did last; see ``RealtimeClient``."""
@@ -61,33 +66,29 @@ class Waits:
     def for_reply(self, pending: PendingReply, timeout: float | None) -> Reply:
         """The reply that is pending; in the conversation, the one after the functions that it calls."""
         deadline = None if timeout is None else monotonic() + timeout
-        request = pending.request
+        found = self._answer_to(lambda: pending.request, pending.event_ids, pending.position, deadline)
+        while not (pending.alone or self._is_final(_reply(found))):
+            request = partial(self._follow_up, _reply(found))
+            found = self._answer_to(request, frozenset(), found.position, deadline)
+        return _reply(found)
+
+    def _answer_to(
+        self, request: Callable[[], Request | None], ids: frozenset[str], after: int, deadline: float | None
+    ) -> Happening:
+        """The reply to a request, which may be still to be made."""
+
+        def matches(reply: Reply) -> bool:
+            asked = request()
+            return asked is not None and asked.done and reply.response_id == asked.response_id
 
         def refused(since: int) -> Exception | None:
-            if request.done and request.response_id is None:
-                return _refused(request.error) if request.error else RequestRefused(CANCELLED, None)
-            return self._refusal(since, pending.event_ids)
+            asked = request()
+            if asked is not None and asked.done and asked.response_id is None:
+                return _refused(asked.error) if asked.error else RequestRefused(CANCELLED, None)
+            return self._refusal(since, ids)
 
-        own = self._chronicle.wait(
-            self._owner,
-            "reply",
-            timeout,
-            matches=lambda reply: request.done and reply.response_id == request.response_id,
-            refused=refused,
-            after=pending.position,
-        )
-        reply = _reply(own)
-        if pending.alone or self._is_final(reply):
-            return reply
-        found = self._chronicle.wait(
-            self._owner,
-            "reply",
-            None if deadline is None else max(0.0, deadline - monotonic()),
-            matches=self._is_final,
-            refused=lambda since: self._refusal(since, frozenset(), follow_ups=True),
-            after=own.position,
-        )
-        return _reply(found)
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+        return self._chronicle.wait(self._owner, "reply", left, matches=matches, refused=refused, after=after)
 
     def _is_final(self, reply: Reply) -> bool:
         """Whether nothing follows by itself: a call that we run is answered, and the answer asks for another reply."""

@@ -47,6 +47,7 @@ ANSWERS = {
 CALLS = {
     "weather in paris": [{"name": "weather", "arguments": {"city": "Paris"}}],
     "weather in oslo": [{"name": "weather", "arguments": {"city": "Oslo"}}],
+    "catalogue": [{"name": "catalogue"}],
     "weather in rome": [
         {"name": "weather", "arguments": {"city": "Rome"}},
         {"name": "find_order", "arguments": {"number": 17}},
@@ -74,11 +75,13 @@ def write_script(folder: Path) -> Path:
 
 
 class Tools:
-    """One that is slow, one that fails and one that does not return before the shop is closed."""
+    """One that is slow, one that fails, one that waits for ``fetch`` and one that waits until the shop is closed."""
 
     def __init__(self, client: RealtimeClient) -> None:
         self.closing = threading.Event()
+        self.fetch = threading.Event()
         client.tool(self.weather)
+        client.tool(self.catalogue)
         client.tool(self.find_order)
         client.tool(timeout=TIMEOUT)(self.archive)
 
@@ -90,6 +93,11 @@ class Tools:
     def find_order(self, number: int) -> str:
         """Find what was ordered."""
         raise ValueError("there is no such order")
+
+    def catalogue(self) -> str:
+        """Fetch the catalogue."""
+        assert self.fetch.wait(PATIENCE)
+        return "Here is the catalogue."
 
     def archive(self) -> str:
         """Look into the archive."""

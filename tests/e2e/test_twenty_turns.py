@@ -265,3 +265,25 @@ def test_a_handler_may_ask_and_wait_for_the_answer(url):
         assert [line_of(item) for item in witness.completed] == TRANSCRIPT[:10]
         assert not witness.failures
         assert witness.requests == 4 + 1
+
+
+@pytest.mark.parametrize("run", range(2))
+def test_whoever_waits_for_what_follows_a_tool_gets_no_other_answer(url):
+    with RealtimeClient(url=url) as client:
+        tools, witness = Tools(client), Witness(client)
+        client.update_session(output_modalities=["text"])
+        catalogue = client.say("May I have the catalogue?")
+        client.wait_for_next("reply", PATIENCE)
+        assert client.say("Be brief.").text(PATIENCE) == "I will."
+        tools.fetch.set()
+        assert catalogue.text(PATIENCE) == "Here is the catalogue."
+        assert transcript(client.conversation) == [
+            ("user", "May I have the catalogue?"),
+            ("call", "catalogue{}"),
+            ("user", "Be brief."),
+            ("assistant", "I will."),
+            ("output", "Here is the catalogue."),
+            ("assistant", "Here is the catalogue."),
+        ]
+        assert witness.requests == 3
+        assert not witness.failures
