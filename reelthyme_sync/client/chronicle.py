@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,9 @@ import attrs
 
 KEPT: Final = 64
 """Happenings of one name that are kept for those who wait: the latest."""
+
+STARTING: Final = 0
+"""The number of a thread that has none yet."""
 
 
 class Owner(Protocol):
@@ -60,7 +64,7 @@ class Chronicle:
         self._changed = threading.Condition()
         self._kept: dict[tuple[Owner, str], deque[Happening]] = {}
         self._count = 0
-        self._handled = 0  # of them, those whose handlers have run
+        self._unhandled: set[int] = set()  # positions of those whose handlers have not run
         self._handler: int | None = None  # the thread that runs them, if that is one of ours
         self._end: Callable[[], Exception] | None = None
         self._mine = _Mine()
@@ -82,23 +86,27 @@ class Chronicle:
             self._changed.notify_all()
             return noted
 
-    def handled(self, position: int) -> None:
-        """The handlers of all up to this one have run."""
+    def handled(self, happenings: Iterable[Happening]) -> None:
+        """Their handlers have run."""
         with self._changed:
-            self._handled = max(self._handled, position)
+            self._unhandled.difference_update(happening.position for happening in happenings)
             self._changed.notify_all()
 
-    def handled_here(self, by_us: bool) -> None:
-        """Say that handlers run on the calling thread, which waits for nobody but itself; or, that it ends."""
+    def handled_on(self, thread: int | None) -> None:
+        """Say on which thread of ours handlers run, which waits for nobody but itself.
+
+        Args:
+            thread: its number; ``STARTING`` before it has one; None when there is none.
+        """
         with self._changed:
-            self._handler = threading.get_ident() if by_us else None
-            self._handled = max(self._handled, 0 if by_us else self._count)
+            self._handler = thread
             self._changed.notify_all()
 
     def begin(self) -> None:
-        """What happened before does not end a wait."""
+        """What happened before does not end a wait, and handlers that have not been told of it never will be."""
         with self._changed:
             self._end = None
+            self._unhandled.clear()
 
     def end(self, why: Callable[[], Exception]) -> None:
         """Nothing more will happen: waits that find nothing raise this."""
@@ -153,7 +161,7 @@ class Chronicle:
                     return found
                 if (error := refused(begin)) is not None:
                     raise error
-                if self._end is not None and self._handled_for_caller() >= self._count:
+                if self._end is not None and not self._unhandled_for_caller():
                     raise self._end()
                 left = None if deadline is None else deadline - monotonic()
                 if left is not None and left <= 0:
@@ -176,14 +184,19 @@ class Chronicle:
         return self._count if self._mine.mark is None else self._mine.mark
 
     def _since(self, owner: Owner, name: str, begin: int) -> Iterable[Happening]:
-        known = self._handled_for_caller()
-        return [each for each in self._kept.get((owner, name), ()) if begin < each.position <= known]
+        unhandled = self._unhandled_for_caller()
+        return [
+            each
+            for each in self._kept.get((owner, name), ())
+            if each.position > begin and each.position not in unhandled
+        ]
 
-    def _handled_for_caller(self) -> int:
-        return self._count if self._handler in (None, threading.get_ident()) else self._handled
+    def _unhandled_for_caller(self) -> AbstractSet[int]:
+        return frozenset() if self._handler in (None, threading.get_ident()) else self._unhandled
 
     def _enter(self, owner: Owner, name: str, payload: Any) -> Happening:
         self._count += 1
         happening = Happening(self._count, owner, name, payload)
+        self._unhandled.add(happening.position)
         self._kept.setdefault((owner, name), deque(maxlen=KEPT)).append(happening)
         return happening

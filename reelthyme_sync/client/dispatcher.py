@@ -13,7 +13,7 @@ from .._mailbox import Mailbox, MailboxEnded
 from .._worker import Worker, log_failure
 from ..errors import ConcurrentReceive
 from ..events import ServerEvent
-from .chronicle import Chronicle, Happening, Owner
+from .chronicle import STARTING, Chronicle, Happening, Owner
 
 log = logging.getLogger("reelthyme_sync")
 
@@ -57,6 +57,7 @@ class Dispatcher:
         self._iterating = threading.Lock()
         self._worker = Worker(f"reelthyme-dispatch-{ordinal}", self._run, log_failure) if threaded else None
         if self._worker is not None:
+            self._chronicle.handled_on(STARTING)  # what is posted before it runs has not been handled
             self._worker.start()
 
     def post(self, told: Iterable[tuple[Owner, str, Any]], event: ServerEvent | None = None) -> None:
@@ -96,12 +97,12 @@ class Dispatcher:
             self._worker.join(LINGER)
 
     def _run(self) -> None:
-        self._chronicle.handled_here(True)
+        self._chronicle.handled_on(threading.get_ident())
         try:
             for arrival in self._arrivals():
                 self._handle(arrival)
         finally:
-            self._chronicle.handled_here(False)
+            self._chronicle.handled_on(None)
 
     def _arrivals(self) -> Iterator[_Arrival]:
         while True:
@@ -118,8 +119,7 @@ class Dispatcher:
                 happening.owner.run(
                     happening if happening.payload is not arrival.event else happening.with_payload(event)
                 )
-        if arrival.happenings:
-            self._chronicle.handled(arrival.happenings[-1].position)
+        self._chronicle.handled(arrival.happenings)
         return event
 
     def _screened(self, event: ServerEvent) -> ServerEvent | None:

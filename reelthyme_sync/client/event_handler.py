@@ -121,7 +121,7 @@ class EventHandler:
     def _tell(self, told: Iterable[tuple[Owner, str, Any]]) -> None:
         for happening in self._chronicle.note(told):
             happening.owner.run(happening)
-            self._chronicle.handled(happening.position)
+            self._chronicle.handled([happening])
 
     def _home(self, name: str) -> EventHandler:
         """Who has the handlers of this name."""
