@@ -1,6 +1,7 @@
 """The canceller in four synthetic rooms, three seeds and voices each. Every target holds for every one of them."""
 
 import sys
+import time
 from functools import cache
 
 import numpy as np
@@ -257,6 +258,21 @@ def test_after_the_rest_the_next_sound_begins():
 def test_ends_that_do_not_fit_are_refused(near, far):
     with pytest.raises(ValueError, match="bytes"):
         EchoCanceller().process(near, far)
+
+
+def test_an_assistant_that_is_silent_costs_no_more_than_one_that_speaks():
+    in_room, canceller = scene(ROOMS["linear"], 0), EchoCanceller()
+    second, speech = pcm.ms_to_bytes(1000), pcm.ms_to_bytes(3000)
+    noise = np.random.default_rng(0).normal(0, 20, second // 2).astype("<i2").tobytes()
+
+    def cost(near: bytes, far: bytes) -> float:
+        began = time.thread_time()
+        through(canceller, near, far)
+        return time.thread_time() - began
+
+    speaking = cost(in_room.near[:speech], in_room.far[:speech]) / 3
+    cost(noise, bytes(second))  # what it makes of silence becomes too small by and by
+    assert min(cost(noise, bytes(second)) for _ in range(3)) < 2 * speaking
 
 
 def test_a_noise_suppression_that_does_not_exist_is_refused():
