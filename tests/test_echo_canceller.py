@@ -133,7 +133,7 @@ def test_without_an_echo_nothing_is_claimed():
     noise = np.random.default_rng(0).standard_normal(len(far) // 2)
     for near in (bytes(len(far)), pcm.to_pcm16(noise * 20)):
         canceller = EchoCanceller()
-        through(canceller, near, far)
+        canceller.process(near, far)
         assert canceller.stats == EchoStats()
 
 
@@ -267,7 +267,7 @@ def test_an_assistant_that_is_silent_costs_no_more_than_one_that_speaks():
 
     def cost(near: bytes, far: bytes) -> float:
         began = time.thread_time()
-        through(canceller, near, far)
+        canceller.process(near, far)
         return time.thread_time() - began
 
     speaking = cost(in_room.near[:speech], in_room.far[:speech]) / 3
