@@ -215,6 +215,11 @@ class RealtimeAPI(EventHandler):
         self.dispatch(f"server.{name}", event)
         return self.dispatch("server.*", event)
 
+    def post(self, told: Told) -> None:
+        """Have handlers told, where and when it is their turn: behind those of all that has happened before."""
+        if self._dispatcher is not None:
+            self._dispatcher.post(told)
+
     def events(self) -> Iterator[ServerEvent]:
         """All events of the server until the end, each after its handlers have run, on this thread.
 

@@ -369,7 +369,7 @@ class ReferenceClient(EventHandler):
 
     def _told_failure(self, error: Exception) -> None:
         log.error("a tool failed: %r", error, exc_info=error)
-        self.dispatch("error", error)
+        self.realtime.post([(self, "error", error)])
 
 
 def response_params(response: ResponseParams | Mapping[str, Any] | None) -> ResponseParams | Unset:

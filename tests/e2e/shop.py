@@ -142,7 +142,7 @@ class Witness:
         requests: how many ``response.create`` were sent.
         answered: how often each call got an output.
         told: all that was on the wire.
-        threads: those on which handlers were told so.
+        threads: those on which handlers were told so, and of failures.
     """
 
     def __init__(self, client: RealtimeClient) -> None:
@@ -159,7 +159,7 @@ class Witness:
         client.on("conversation.item.completed", self.completed.append)
         client.on("reply", self.replies.append)
         client.on("server.error", self.refusals.append)
-        client.on("error", self.failures.append)
+        client.on("error", self._fail)
         client.on("client.response.create", self._request)
         client.on("client.conversation.item.create", self._create)
         client.on("realtime.event", self._note)
@@ -171,6 +171,10 @@ class Witness:
 
     def _note(self, realtime_event: RealtimeEvent) -> None:
         self.told.append(realtime_event.event)
+        self.threads.add(threading.get_ident())
+
+    def _fail(self, failure: object) -> None:
+        self.failures.append(failure)
         self.threads.add(threading.get_ident())
 
     def _request(self, _event: object) -> None:

@@ -215,7 +215,7 @@ def test_five_turns_on_the_thread_that_takes_the_events(url):
         client.say("Write me a story.")
         turns = iter(
             [
-                lambda: client.say("How is the weather in Paris?"),
+                lambda: client.say("How is the weather in Rome, and where is my order?"),
                 lambda: said.append(client.say("Are you there?").text(PATIENCE)),
                 lambda: client.send_user_message_content(["What do you sell?"]),
                 lambda: client.say("Goodbye."),
@@ -232,13 +232,14 @@ def test_five_turns_on_the_thread_that_takes_the_events(url):
                     turn()
         assert said == ["I am here."]
         assert witness.threads == {threading.get_ident()}
-        assert not witness.failures
+        assert [repr(failure) for failure in witness.failures] == ["ValueError('there is no such order')"]
+        assert not witness.refusals
         assert witness.requests == 5 + 1
         assert [item.id for item in witness.appended] == [item.id for item in client.conversation.get_items()]
         assert transcript(client.conversation) == [
             ("user", "Write me a story."),
             ("assistant", Beginning(STORY)),
-            *TRANSCRIPT[4:8],
+            *TRANSCRIPT[14:20],
             *TRANSCRIPT[:4],
             *TRANSCRIPT[-2:],
         ]
