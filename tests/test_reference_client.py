@@ -180,6 +180,8 @@ def test_l06_one_response_after_the_last_output_and_after_the_end_of_the_one_tha
     assert len(answers) == 2  # the response that called is not done yet
     peer.says(ended(first, second))
     assert peer.sent_types() == ["response.create"]
+    peer.says(begun("r2"), ended(response_id="r2"))
+    assert peer.sent_types() == []  # nor does another one wait for its end
 
 
 # --- G. the session ---------------------------------------------------------------------------------------------
@@ -290,12 +292,16 @@ def test_46_create_response_ends_the_users_turn_if_the_service_does_not(peer):
     peer.client.append_input_audio(TONE)
     assert peer.client.create_response() is True
     assert peer.sent_types() == ["input_audio_buffer.append", "input_audio_buffer.commit", "response.create"]
+    peer.client.create_response()  # before the server has said that it is committed
+    assert peer.sent_types() == []  # and waits for its turn
     peer.says(committed("i1"), added(spoken("i1")), begun(), ended())
+    assert peer.sent_types() == ["response.create"]
+    peer.says(begun("r2"), ended(response_id="r2"))
     item = peer.client.conversation.get_item("i1")
     assert item.formatted.pcm == TONE
     peer.client.create_response()
     assert peer.sent_types() == ["response.create"]  # there is nothing that is not committed
-    peer.says(begun("r2"), ended(response_id="r2"))
+    peer.says(begun("r3"), ended(response_id="r3"))
 
     peer.client.update_session(turn_detection="server_vad")
     peer.client.append_input_audio(TONE)
@@ -495,7 +501,9 @@ def test_51_appended_is_told_after_updated_once_for_each_item(peer):
 def test_52_completed_is_told_once_after_appended_by_whatever_says_so_first(peer):
     told = told_of(peer.client, "conversation.item.appended", "conversation.item.completed")
     for item in (user("i1"), output("i2", "12")):
-        peer.says(added(item), done(item))
+        peer.says(added(item))
+        assert told[-1][0] == "conversation.item.completed"
+        peer.says(done(item))
     for order in ((item_done, done), (done, item_done)):
         said = assistant(f"i{len(told)}", "Hi.")
         peer.says(begun(), added({**said, "content": [], "status": "in_progress"}))
