@@ -369,6 +369,36 @@ def test_32_wait_for_session_created_needs_a_connection_and_comes_back_at_once_w
         assert peer.client.wait_for_session_created(timeout=0) is True
 
 
+def test_32_it_comes_back_when_handlers_have_been_told_and_not_as_soon_as_the_session_knows(transport, session):
+    looking, go_on, told = threading.Event(), threading.Event(), []
+
+    def looks(event: Any) -> bool:
+        looking.set()
+        return not go_on.wait(PATIENCE)
+
+    client = RealtimeClient(session)
+    client.realtime.on("server.session.created", told.append)
+    client.connect()
+    session.intercept(looks)
+    transport.push(session_created())
+    assert looking.wait(PATIENCE)
+    with pytest.raises(TimeoutError):
+        client.wait_for_session_created(timeout=0.01)
+    go_on.set()
+    client.wait_for_session_created(PATIENCE)
+    assert len(told) == 1
+    client.disconnect()
+
+
+def test_32_a_session_that_was_created_before_the_client_had_it_is_not_waited_for(transport, session):
+    transport.push(session_created())
+    session.receive(PATIENCE)
+    client = RealtimeClient(session)
+    client.connect()
+    assert client.wait_for_session_created(timeout=0) is True
+    client.disconnect()
+
+
 def test_33_disconnect_forgets_the_conversation_and_keeps_tools_and_settings(realtime_server):
     client = RealtimeClient(url=realtime_server.url)
     client.update_session(instructions="Be brief.")

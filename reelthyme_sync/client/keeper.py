@@ -68,6 +68,9 @@ class Keeper:
         keep_audio: whether replies keep their sound.
         limits: of each session.
         wake: has everybody who waits look again.
+
+    Attributes:
+        came_late: whether the server had opened the session before there was somebody here to hear of it.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Keeper:
         )
         self.books = self._make_books("")
         self._follow_ups = FollowUps()
+        self.came_late = False
         self._session: Session | None = None
         self._due: deque[tuple[ServerEvent, Entered]] = deque()
         self._budget: Budget | None = None
@@ -107,6 +111,7 @@ class Keeper:
         with self.lock:
             self.books = self._make_books(f"reelthyme_{session.ordinal}")
             self._session, self._turns, self._over = session, [], False
+            self.came_late = session.configuration is not None
             self._follow_ups = FollowUps()
             self._budget = self._limits.budget()
         self._toolbox.open(session, self._respond)

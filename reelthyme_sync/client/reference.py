@@ -316,9 +316,9 @@ class ReferenceClient(EventHandler):
             TimeoutError: it has not in time.
             NotConnected, ConnectionClosed: nobody is there.
         """
-        session = self.session
-        if not self._chronicle.since(self.realtime, "server.session.created", self._began) and session.configuration:
-            return True  # before the client had it
+        self.session  # noqa: B018  # or it says that there is none
+        if self._keeper.came_late and not self._chronicle.since(self.realtime, "server.session.created", self._began):
+            return True  # and somebody else has received that
         self._chronicle.wait(self.realtime, "server.session.created", timeout, after=self._began)
         return True
 
