@@ -47,6 +47,11 @@ def with_choice(url: str, *, model: str, call_id: str | None) -> str:
     return f"{base}?{'&'.join(pairs)}" if pairs else base
 
 
+def names_translation(url: str) -> bool:
+    """Whether what is spoken there is a translation."""
+    return urlsplit(url).path.rstrip("/").endswith("/translations")
+
+
 def names_call(url: str) -> bool:
     """Whether the address is that of a call under way."""
     return "call_id" in {_name(pair) for pair in url.partition("?")[2].split("&")}

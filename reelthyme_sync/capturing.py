@@ -23,7 +23,6 @@ from .events import (
     DeviceLost,
     InputAudioBufferAppend,
     SessionInputAudioBufferAppend,
-    TranslationSession,
 )
 from .formats import input_format
 from .pcm import encode_base64
@@ -254,7 +253,7 @@ class Capture:
                 raise TimeoutError(slow) from None
 
     def _append(self, audio: str) -> ClientEvent:
-        if isinstance(self._session.configuration, TranslationSession):
+        if self._session.translates:
             return SessionInputAudioBufferAppend(audio=audio)
         return InputAudioBufferAppend(audio=audio)
 

@@ -113,6 +113,7 @@ def connect(
             max_queue=max_queue,
             shape=endpoint.shape,
             follows_call=endpoint.follows_call,
+            translates=endpoint.translates,
             reconnect=reconnect,
             reopen=lambda opening: open_transport(opening=opening),
         )

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from ._addresses import names_call, shown, websocket_address, with_choice, with_query
+from ._addresses import names_call, names_translation, shown, websocket_address, with_choice, with_query
 from ._credentials import Authorization, Credential, hidden, hidden_values
 from .beta import Shape
 from .errors import MissingApiKey
@@ -89,6 +89,11 @@ class Endpoint:
     def follows_call(self) -> bool:
         """Whether a session here follows a call that others hold: it goes on when the session does not."""
         return names_call(self.url)
+
+    @property
+    def translates(self) -> bool:
+        """Whether a session here translates: it takes its sound by an event of its own."""
+        return names_translation(self.url)
 
     def upgrade_headers(self) -> dict[str, str]:
         """The headers for one upgrade request; each call asks a callable credential again.

@@ -28,7 +28,7 @@ from ._routes import Route, Routes, ask
 from ._worker import Worker, log_failure
 from .beta import Shape
 from .errors import ConcurrentReceive, ConnectionClosed, ConnectionLost
-from .events import ClientEvent, Reconnected, ServerEvent, SessionCreated, SessionUpdated
+from .events import ClientEvent, Reconnected, ServerEvent, SessionCreated, SessionUpdated, TranslationSession
 from .events.server_events import AnySession
 from .reconnect import Reconnect
 from .transport import Transport
@@ -49,7 +49,8 @@ class Session:
 
     Any thread may send and close; one at a time receives. ``connect`` makes a session; make one yourself to talk over
     a transport of your own. The arguments are those of ``connect``; for ``reconnect``, ``reopen`` gives the next
-    transport, and ``follows_call`` says that the server needs to be told nothing, because it holds the call.
+    transport, and ``follows_call`` says that the server needs to be told nothing, because it holds the call;
+    ``translates``, that it takes sound as a translation does, before it has said so.
 
     Attributes:
         ordinal: the N in the names of its threads.
@@ -69,6 +70,7 @@ class Session:
         max_queue: int = 0,
         shape: Shape = "ga",
         follows_call: bool = False,
+        translates: bool = False,
         reconnect: Reconnect | None = None,
         reopen: Reopen | None = None,
     ) -> None:
@@ -84,6 +86,7 @@ class Session:
         self._catching_up: int | None = None  # the thread on which a route is shown what had arrived before it
         self._routes = Routes()
         self._configuration: AnySession | None = None
+        self._translates = translates
         self._sharing = threading.Lock()
         self._shared: dict[Callable[[], Any], Any] = {}
         self._observers: tuple[Callable[[Outgoing], None], ...] = ()  # replaced, never changed: send takes no lock
@@ -133,6 +136,11 @@ class Session:
     def configuration(self) -> AnySession | None:
         """What the session is, as the server last said; None before it has said so. Any thread."""
         return self._configuration
+
+    @property
+    def translates(self) -> bool:
+        """Whether it is a translation, which takes sound as ``session.input_audio_buffer.append``."""
+        return self._translates or isinstance(self._configuration, TranslationSession)
 
     @property
     def end(self) -> ConnectionClosed | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelthyme_sync import capture_audio, stream
+from reelthyme_sync import Session, capture_audio, endpoints, stream
 from reelthyme_sync.events import (
     DeviceLost,
     SessionClosed,
@@ -17,7 +17,7 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.interpreting import Interpretation
 from reelthyme_sync.pcm import decode_base64, encode_base64, ms_to_bytes, silence
-from reelthyme_sync.testing import PATIENCE, FakeMicrophone, FakeSpeaker
+from reelthyme_sync.testing import PATIENCE, FakeMicrophone, FakeSpeaker, ScriptedTransport
 
 CREATED = SessionCreated(session=TranslationSession(id="sess_1", model="gpt-realtime-translate"))
 WORD = SessionOutputTranscriptDelta(delta="word")
@@ -155,3 +155,16 @@ def test_a_microphone_is_sent_as_what_is_to_be_translated_silence_too(transport,
         assert decode_base64(transport.wait_sent(APPEND, count=2)["audio"]) == silence(20)
     session.close()
     assert {message["type"] for message in transport.sent} == {APPEND}
+
+
+def test_a_translation_gets_its_sound_before_it_has_said_what_it_is():
+    transport = ScriptedTransport()
+    microphone = FakeMicrophone()
+    with Session(transport, translates=True) as session, capture_audio(session, microphone=microphone, interval_ms=20):
+        microphone.push(silence(20))
+        transport.wait_sent("session.input_audio_buffer.append")
+
+
+def test_the_address_of_a_translation_says_so():
+    assert endpoints.openai(api_key="sk-1", intent="translation").translates
+    assert not endpoints.openai(api_key="sk-1").translates

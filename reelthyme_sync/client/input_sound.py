@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..audio.transcoding import Encoder
-from ..events import AudioFormat, ClientEvent, InputAudioBufferAppend, SessionInputAudioBufferAppend, TranslationSession
-from ..formats import input_format
+from ..events import AudioFormat, ClientEvent, InputAudioBufferAppend, SessionInputAudioBufferAppend
 from ..pcm import BYTES_PER_SAMPLE, encode_base64, float_to_pcm16
 
 if TYPE_CHECKING:
@@ -48,19 +47,22 @@ class InputSound:
         self._format: AudioFormat | None = None
         self._encoder = Encoder()
 
-    def events(self, sound: Sound, session: object) -> Iterator[ClientEvent]:
+    def events(
+        self, sound: Sound, audio_format: AudioFormat | None, *, translates: bool = False
+    ) -> Iterator[ClientEvent]:
         """What to send for it; nothing for no sound.
 
         Args:
             sound: to be appended.
-            session: what the server last said that the session is.
+            audio_format: what the session hears.
+            translates: whether it is a translation.
 
         Raises:
             TypeError, ValueError: as of ``pcm16``.
         """
-        if (wanted := input_format(session)) != self._format:
-            self._format, self._encoder = wanted, Encoder(wanted)
+        if audio_format != self._format:
+            self._format, self._encoder = audio_format, Encoder(audio_format)
         data = self._encoder.push(pcm16(sound))
-        append = SessionInputAudioBufferAppend if isinstance(session, TranslationSession) else InputAudioBufferAppend
+        append = SessionInputAudioBufferAppend if translates else InputAudioBufferAppend
         for start in range(0, len(data), LARGEST):
             yield append(audio=encode_base64(data[start : start + LARGEST]))

@@ -24,6 +24,7 @@ from ..events import (
     UserMessage,
 )
 from ..events.base import Part, Unset
+from ..formats import input_format
 from ..ids import generate_id
 from ..session import Session
 from ..tools import Tool
@@ -261,8 +262,10 @@ class ReferenceClient(EventHandler):
             TypeError, ValueError: it is none of these.
             NotConnected, ConnectionClosed: nobody is there.
         """
-        for event in self._sound.events(audio, self.session.configuration):
-            self.session.send(event)
+        session = self.session
+        audio_format = input_format(session.configuration)
+        for event in self._sound.events(audio, audio_format, translates=session.translates):
+            session.send(event)
         return True
 
     def create_response(
