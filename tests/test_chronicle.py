@@ -99,6 +99,21 @@ def test_what_is_dispatched_is_not_handled_because_what_came_later_is(handlers, 
     assert not failures
 
 
+def test_a_wait_in_a_handler_counts_from_what_the_handler_is_told(handlers, chronicle, dispatcher):
+    found = []
+
+    @handlers.on("told")
+    def wait_and_do_something(_):
+        found.append(chronicle.wait(handlers, "news", PATIENCE).payload)
+        chronicle.mark()
+
+    told = [("news", 0), ("told", None), ("news", 1), ("news", 2), ("told", None), ("news", 3), ("told", None)]
+    dispatcher.post([(handlers, *each) for each in told])
+    dispatcher.post([(handlers, "news", 4), (handlers, "last", None)])
+    chronicle.wait(handlers, "last", PATIENCE, after=0)
+    assert found == [1, 3, 4]
+
+
 def test_what_is_posted_before_the_thread_runs_is_not_handled_yet(handlers, chronicle):
     chronicle.handled_on(STARTING)
     chronicle.note([(handlers, "early", None)])

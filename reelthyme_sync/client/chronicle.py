@@ -119,6 +119,14 @@ class Chronicle:
         self._mine.mark, self._mine.event_ids = self._count, frozenset(event_ids)
         return self._mine.mark
 
+    def mark_at(self, position: int) -> None:
+        """The calling thread begins anew: it is told of what happened there, whatever it did for others before."""
+        self._mine.mark, self._mine.event_ids = position, frozenset()
+
+    def found(self, position: int) -> None:
+        """The calling thread has found what it waited for: it waits for nothing that was before that."""
+        self._mine.mark = max(position, self._mine.mark or 0)
+
     def adopt(self, event_ids: Iterable[str]) -> None:
         """These events, too, belong to what this thread last did."""
         self._mine.event_ids |= frozenset(event_ids)

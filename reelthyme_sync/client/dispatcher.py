@@ -116,6 +116,8 @@ class Dispatcher:
         event = arrival.event if arrival.event is None else self._screened(arrival.event)
         if event is not None or arrival.event is None:
             for happening in arrival.happenings:
+                if self._worker is not None:
+                    self._chronicle.mark_at(happening.position)
                 happening.owner.run(
                     happening if happening.payload is not arrival.event else happening.with_payload(event)
                 )

@@ -70,6 +70,7 @@ class Waits:
         while not (pending.alone or self._is_final(_reply(found))):
             request = partial(self._follow_up, _reply(found))
             found = self._answer_to(request, frozenset(), found.position, deadline)
+        self._chronicle.found(found.position)
         return _reply(found)
 
     def _answer_to(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -84,6 +85,13 @@ class Tools:
         client.tool(self.catalogue)
         client.tool(self.find_order)
         client.tool(timeout=TIMEOUT)(self.archive)
+
+    def close(self) -> None:
+        """Let the archive return, whose answer nobody wants any more."""
+        self.closing.set()
+        for thread in threading.enumerate():
+            if re.fullmatch(r"reelthyme-tool-\d+", thread.name):
+                thread.join(PATIENCE)
 
     def weather(self, city: str) -> dict[str, str]:
         """Get the weather in a city."""

@@ -201,9 +201,10 @@ def test_twenty_turns_have_an_exact_transcript(url):
     with RealtimeClient(url=url) as client:
         tools, witness = Tools(client), Witness(client)
         try:
-            check(client, witness, converse(client, speaker))
+            heard = converse(client, speaker)
         finally:
-            tools.closing.set()
+            tools.close()
+        check(client, witness, heard)
 
 
 @pytest.mark.parametrize("run", range(2))
@@ -278,6 +279,8 @@ def test_whoever_waits_for_what_follows_a_tool_gets_no_other_answer(url):
         assert client.say("Be brief.").text(PATIENCE) == "I will."
         tools.fetch.set()
         assert catalogue.text(PATIENCE) == "Here is the catalogue."
+        with pytest.raises(TimeoutError):
+            client.wait_for_reply(timeout=0)  # which counts from the last that was found
         assert transcript(client.conversation) == [
             ("user", "May I have the catalogue?"),
             ("call", "catalogue{}"),
