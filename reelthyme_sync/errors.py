@@ -12,6 +12,7 @@
     ├── ForkedSession          yours: a session used in a process that was forked from its own
     ├── InvalidSignature       theirs: a webhook that the service did not sign
     ├── ConnectFailed          the wire: no session came about (.status, .body, .retry_after, .recoverable)
+    ├── RequestFailed          the wire: a REST call was not done (.status, .code, .param, .body, .recoverable)
     ├── ProtocolError          the wire: the peer sent what is no realtime protocol
     ├── ConnectionClosed       the wire: the session has ended (.code, .reason, .recoverable)
     │   └── ConnectionLost     ... and nobody asked it to; the cause is chained
@@ -32,7 +33,7 @@ class RealtimeError(Exception):
 
 
 class MissingApiKey(RealtimeError):
-    """No API key was given, and the environment has none. Raised before anything connects."""
+    """No API key (or secret for webhooks) was given, and the environment has none. Raised before anything connects."""
 
 
 class InvalidEvent(RealtimeError, ValueError):
@@ -109,6 +110,39 @@ class ConnectFailed(RealtimeError, ConnectionError):
         recoverable: bool = False,
     ) -> None:
         self.status = status
+        self.body = body
+        self.retry_after = retry_after
+        self.recoverable = recoverable
+        super().__init__(message)
+
+
+class RequestFailed(RealtimeError, ConnectionError):
+    """A REST call was not done: the service refused it, or no answer came that could be understood.
+
+    Attributes:
+        status: the HTTP status of the answer, or None when none came.
+        code: the service's name for what is wrong, such as ``invalid_api_key``, if it gave one.
+        param: the path to what is wrong in the request, such as ``session.type``, if it gave one.
+        body: what the service said, as text, without the key should it repeat that; the first 64 KiB of it. Empty where
+            the service did what was asked, for then it may hold a secret.
+        retry_after: seconds that the server asked us to wait before the next attempt, if it did.
+        recoverable: whether another attempt may succeed with nothing changed on our side.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        body: str = "",
+        retry_after: float | None = None,
+        recoverable: bool = False,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.param = param
         self.body = body
         self.retry_after = retry_after
         self.recoverable = recoverable

@@ -6,21 +6,23 @@
     assert session.receive(timeout=5).type == "session.created"
 
 For tests over a real socket, pytest users get the fixture ``realtime_server``: a local server, as long as one test.
+``signed_webhook`` makes the request that tells of an incoming call.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from . import codec
+from . import codec, webhooks
 from ._mailbox import Mailbox, MailboxEnded
 from .audio.buffers import InputBuffer, OutputBuffer
 from .errors import ConnectionClosed, ConnectionLost
-from .events import ServerEvent
+from .events import RealtimeCallIncoming, ServerEvent, UnknownEvent
 from .pcm import SAMPLE_RATE, bytes_to_ms, ms_to_bytes, ms_to_samples
 
 Incoming: TypeAlias = ServerEvent | Mapping[str, Any] | bytes
@@ -177,3 +179,35 @@ class FakeMicrophone(InputBuffer):
     def close(self) -> None:
         """Release."""
         self.closed.set()
+
+
+def signed_webhook(
+    event: RealtimeCallIncoming | UnknownEvent | Mapping[str, Any],
+    secret: str,
+    *,
+    webhook_id: str = "wh_test",
+    timestamp: int | None = None,
+) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers with which the service would tell your web server of ``event``.
+
+        call = RealtimeCallIncoming(id="evt_1", data=IncomingCall(call_id="rtc_1"))
+        body, headers = signed_webhook(call, secret)
+        assert flask_app.test_client().post("/openai", data=body, headers=headers).status_code == 200
+
+    Args:
+        event: what happened.
+        secret: the one that your server knows.
+        webhook_id: the same for each repetition of one webhook.
+        timestamp: when it was signed, in Unix seconds; by default now.
+
+    Raises:
+        ValueError: the secret begins with ``whsec_`` and is no base64.
+    """
+    body = orjson.dumps(codec.unstructure(event))
+    signed_at = int(time.time()) if timestamp is None else timestamp
+    return body, {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(signed_at),
+        "webhook-signature": webhooks.signature(body, secret, webhook_id=webhook_id, timestamp=signed_at),
+    }

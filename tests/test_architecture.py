@@ -16,6 +16,7 @@ LAYERS = [
     ["conversation"],
     ["resume"],
     [
+        "_bell",
         "_worker",
         "_alarm",
         "_home",
@@ -26,6 +27,7 @@ LAYERS = [
         "_ending",
         "_routes",
         "transport",
+        "webhooks",
         "audio.fading",
         "audio.far_end",
         "audio.gain",

@@ -4,6 +4,7 @@ None of them is an event of a session. ``calls/{id}/accept`` takes a plain ``Rea
 takes nothing.
 """
 
+import re
 from typing import Literal
 
 import attrs
@@ -12,6 +13,9 @@ from .audio import TranslationAudio
 from .base import UNSET, Part, TaggedPart, UnknownPart, Unset, part
 from .server_events import AnySession
 from .session_config import RealtimeSession, TranscriptionSession
+
+_ADDRESS = re.compile(r'"(?:\\.|[^"\\])*(?:"|$)|<([^<>]*)>', re.DOTALL)
+"""A name in quotes, or an address in brackets. It passes over each character once: the caller wrote them."""
 
 # --- client secrets -----------------------------------------------------------------------------------------
 
@@ -110,3 +114,21 @@ class RealtimeCallIncoming(TaggedPart):
     created_at: int = 0  # Unix seconds
     data: IncomingCall = attrs.field(factory=IncomingCall)
     object: Literal["event"] | None = None
+
+    @property
+    def call_id(self) -> str:
+        """The id to accept, reject and follow the call by."""
+        return self.data.call_id
+
+    @property
+    def caller(self) -> str | None:
+        """The address in ``From``, such as ``sip:+14155550123@example.com``. It is what the caller says, not proved."""
+        written = self.header("From") or self.header("f")
+        if written is None:
+            return None
+        bracketed = next((match[1] for match in _ADDRESS.finditer(written) if match[1]), None)
+        return (bracketed or written.partition(";")[0]).strip()
+
+    def header(self, name: str) -> str | None:
+        """The first SIP header of this name, however capitalised; None if there is none."""
+        return next((each.value for each in self.data.sip_headers if each.name.lower() == name.lower()), None)
