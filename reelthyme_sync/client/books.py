@@ -15,6 +15,7 @@ from ..events import (
     InputAudioBufferCommit,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
+    ResponseCreated,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -37,6 +38,8 @@ class Entered:
     Attributes:
         told: names and payloads for the client's own handlers.
         due: what is to be sent because of it.
+        unwanted: whether a response begins in the conversation that was cancelled before it had: nothing of it is to
+            be heard.
         settled: whether it only says that two events crossed on their way, and is to be kept from everybody.
         cost: what it tells to have been used.
         turns: what has been said, and is now known word for word.
@@ -44,6 +47,7 @@ class Entered:
 
     told: list[tuple[str, Any]]
     due: list[ClientEvent]
+    unwanted: bool
     settled: bool
     cost: ResponseCost | None
     turns: list[Turn]
@@ -112,4 +116,5 @@ class Books:
                 self._session = session
             case Error() if not settled:
                 told.append(("error", event))
-        return Entered(told, due, settled, cost, self.turns.process_event(event))
+        unwanted = isinstance(event, ResponseCreated) and bool(due) and self.sequencer.state == "cancelling"
+        return Entered(told, due, unwanted, settled, cost, self.turns.process_event(event))

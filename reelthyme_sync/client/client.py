@@ -211,9 +211,10 @@ class RealtimeClient(ReferenceClient):
             AudioUnavailable: there is no speaker to be had.
             NotConnected: nobody is there.
         """
-        self._playing = stream(self.session, speaker=speaker, barge_in=barge_in, with_audio=True)
-        self._devices += (self._playing.stop,)
-        return self._playing
+        playing = self._playing = stream(self.session, speaker=speaker, barge_in=barge_in, with_audio=True)
+        self._keeper.silence = lambda first: playing.flush(first=first)
+        self._devices += (playing.stop,)
+        return playing
 
     def capture(
         self, microphone: Microphone | None = None, *, interval_ms: float = 100, echo: Echo | None = None
@@ -317,6 +318,7 @@ class RealtimeClient(ReferenceClient):
 
     def _release(self) -> None:
         self._playing, devices, self._devices = None, self._devices, ()
+        self._keeper.silence = self._keeper.send_all
         for stop in reversed(devices):
             stop()
 

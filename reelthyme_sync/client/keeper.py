@@ -70,6 +70,9 @@ class Keeper:
         wake: has everybody who waits look again.
 
     Attributes:
+        silence: sends what stops a response, and sees to it that nothing of it is heard.
+
+    Attributes:
         came_late: whether the server had opened the session before there was somebody here to hear of it.
     """
 
@@ -86,6 +89,7 @@ class Keeper:
         wake: Callable[[], None],
     ) -> None:
         self.lock = threading.RLock()
+        self.silence: Callable[[list[ClientEvent]], object] = self.send_all
         self._owner = owner
         self._toolbox = toolbox
         self._limits = limits
@@ -140,7 +144,7 @@ class Keeper:
                 event, entered = self._due.popleft()
             except IndexError:
                 return
-            self.send_all(entered.due)
+            (self.silence if entered.unwanted else self.send_all)(entered.due)
             self._toolbox.hear(event)
             if entered.cost is not None:
                 self._spend()
