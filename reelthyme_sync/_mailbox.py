@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from ._bell import Bell
+
 T = TypeVar("T")
 
 
@@ -31,9 +33,8 @@ class Mailbox(Generic[T]):
         waiting: queue.Queue[T] = queue.Queue()
         self._items: deque[T] = waiting.queue  # its own operations are atomic
         self._lock = waiting.mutex
-        self._news = waiting.not_empty  # or ended
+        self._news = Bell()  # or ended
         self._room = waiting.not_full  # or none needed any more
-        self._sleepers = 0
         self._max_queue = max_queue
         self._ended = False
 
@@ -87,7 +88,7 @@ class Mailbox(Generic[T]):
         kept = [item for item in waiting if keep(item)]  # outside of the lock: it is the user's code
         with self._lock:
             self._items.extendleft(reversed(kept))
-            self._news.notify(len(kept))
+            self._news.ring()
             self._room.notify_all()
 
     def rest(self) -> list[T]:
@@ -98,7 +99,7 @@ class Mailbox(Generic[T]):
         """Let nothing more in. What is in it already can still be taken. Idempotent."""
         with self._lock:
             self._ended = True
-            self._news.notify_all()
+            self._news.ring()
             self._room.notify_all()
 
     def lift_bound(self) -> None:
@@ -109,17 +110,11 @@ class Mailbox(Generic[T]):
 
     def _append(self, item: T) -> None:
         self._items.append(item)
-        if self._sleepers:  # who goes to sleep says so first, and then looks again
-            self._news.notify()
+        self._news.ring()
 
     def _await(self, timeout: float | None) -> None:
-        with self._lock:
-            self._sleepers += 1
-            try:
-                if not self._news.wait_for(self._gives, timeout):
-                    raise TimeoutError
-            finally:
-                self._sleepers -= 1
+        if not self._news.wait_for(self._gives, timeout):
+            raise TimeoutError
         if not self._items and self._ended:
             raise MailboxEnded
 

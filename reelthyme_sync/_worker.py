@@ -9,6 +9,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ._bell import Bell
+
 log = logging.getLogger("reelthyme_sync")
 
 
@@ -25,7 +27,8 @@ class Worker:
         self.name = name
         self._target = target
         self._ended = ended
-        self._over = threading.Event()
+        self._over = False
+        self._end = Bell()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -35,7 +38,7 @@ class Worker:
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end. True if it has come."""
         # Not Thread.join() alone: up to Python 3.12 one that Ctrl-C interrupts takes a running thread for ended.
-        if not self._over.wait(timeout):
+        if not self._end.wait_for(lambda: self._over, timeout):
             return False
         self._thread.join()
         return True
@@ -49,7 +52,8 @@ class Worker:
         try:
             self._ended(failure)
         finally:
-            self._over.set()
+            self._over = True
+            self._end.ring()
 
 
 def log_failure(failure: BaseException | None) -> None:
