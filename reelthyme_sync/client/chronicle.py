@@ -10,10 +10,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from time import monotonic
 from typing import Any, Final, Protocol
 
 import attrs
+
+from .._bell import Bell
 
 KEPT: Final = 64
 """Happenings of one name that are kept for those who wait: the latest."""
@@ -61,7 +62,8 @@ class Chronicle:
     """The latest happenings of each name, in order. Any thread."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # of all that follows
+        self._changed = Bell()
         self._kept: dict[tuple[Owner, str], deque[Happening]] = {}
         self._count = 0
         self._unhandled: set[int] = set()  # positions of those whose handlers have not run
@@ -81,16 +83,16 @@ class Chronicle:
 
     def note(self, happenings: Iterable[tuple[Owner, str, Any]]) -> list[Happening]:
         """Enter what happens now: whose, of which name, with what payload."""
-        with self._changed:
+        with self._lock:
             noted = [self._enter(*happening) for happening in happenings]
-            self._changed.notify_all()
-            return noted
+        self._changed.ring()
+        return noted
 
     def handled(self, happenings: Iterable[Happening]) -> None:
         """Their handlers have run."""
-        with self._changed:
+        with self._lock:
             self._unhandled.difference_update(happening.position for happening in happenings)
-            self._changed.notify_all()
+        self._changed.ring()
 
     def handled_on(self, thread: int | None) -> None:
         """Say on which thread of ours handlers run, which waits for nobody but itself.
@@ -98,21 +100,21 @@ class Chronicle:
         Args:
             thread: its number; ``STARTING`` before it has one; None when there is none.
         """
-        with self._changed:
+        with self._lock:
             self._handler = thread
-            self._changed.notify_all()
+        self._changed.ring()
 
     def begin(self) -> None:
         """What happened before does not end a wait, and handlers that have not been told of it never will be."""
-        with self._changed:
+        with self._lock:
             self._end = None
             self._unhandled.clear()
 
     def end(self, why: Callable[[], Exception]) -> None:
         """Nothing more will happen: waits that find nothing raise this."""
-        with self._changed:
+        with self._lock:
             self._end = why
-            self._changed.notify_all()
+        self._changed.ring()
 
     def mark(self, *event_ids: str) -> int:
         """The calling thread does something whose answer it may wait for, with these events. Gives the mark."""
@@ -159,32 +161,32 @@ class Chronicle:
             Exception: what ``refused`` gives, or what ended it all.
         """
         begin = self._begin(after)
-        deadline = None if timeout is None else monotonic() + timeout
-        with self._changed:
-            while True:
-                found = next((each for each in self._since(owner, name, begin) if matches(each.payload)), None)
-                if found is not None:
-                    if after is None:
-                        self._mine.mark = found.position
-                    return found
-                if (error := refused(begin)) is not None:
+        found: list[Happening] = []
+
+        def look() -> bool:
+            with self._lock:
+                found.extend(each for each in self._since(owner, name, begin) if matches(each.payload))
+                if not found and (error := refused(begin) or self._ended()) is not None:
                     raise error
-                if self._end is not None and not self._unhandled_for_caller():
-                    raise self._end()
-                left = None if deadline is None else deadline - monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(f"no {name} for {timeout} s")
-                self._changed.wait(left)
+                return bool(found)
+
+        if not self._changed.wait_for(look, timeout):
+            raise TimeoutError(f"no {name} for {timeout} s")
+        if after is None:
+            self._mine.mark = found[0].position
+        return found[0]
 
     def wake(self) -> None:
         """Have everybody who waits ask again whether it was refused."""
-        with self._changed:
-            self._changed.notify_all()
+        self._changed.ring()
 
     def since(self, owner: Owner, name: str, after: int) -> list[Any]:
         """The payloads of this name that have come since, also if their handlers have not run yet."""
-        with self._changed:
+        with self._lock:
             return [each.payload for each in self._kept.get((owner, name), ()) if each.position > after]
+
+    def _ended(self) -> Exception | None:
+        return self._end() if self._end is not None and not self._unhandled_for_caller() else None
 
     def _begin(self, after: int | None) -> int:
         if after is not None:

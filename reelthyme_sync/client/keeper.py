@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
+from .._bell import Bell
 from ..conversation import RealtimeConversation
 from ..errors import ConnectionClosed
 from ..events import (
@@ -104,7 +105,7 @@ class Keeper:
         self._due: deque[tuple[ServerEvent, Entered]] = deque()
         self._budget: Budget | None = None
         self._countdown: Countdown | None = None
-        self._turned = threading.Condition(self.lock)
+        self._turned = Bell()
         self._turns: list[Turn] = []
         self._over = True
 
@@ -131,7 +132,7 @@ class Keeper:
             self._due.append((event, entered))
             if entered.turns:
                 self._turns += entered.turns
-                self._turned.notify_all()
+                self._turned.ring()
         if entered.settled:
             return [log_entry]
         specific, general = told
@@ -169,7 +170,7 @@ class Keeper:
         with self.lock:
             self._turns += self.books.turns.rest()
             self._over = True
-            self._turned.notify_all()
+            self._turned.ring()
         return [*told, (self._owner, "close", closed)]
 
     # --- what is wanted -----------------------------------------------------------------------------------------
@@ -222,14 +223,12 @@ class Keeper:
 
     def turns(self) -> Iterator[Turn]:
         """Every turn of the user since the connection was opened, and those that are still to come, until its end."""
+        turns = self._turns  # of this connection: the next one has others
         for count in itertools.count():
-            with self.lock:
-                while len(self._turns) <= count and not self._over:
-                    self._turned.wait()
-                if len(self._turns) <= count:
-                    return
-                turn = self._turns[count]
-            yield turn
+            self._turned.wait_for(lambda count=count: len(turns) > count or self._over)  # type: ignore[misc]
+            if len(turns) <= count:
+                return
+            yield turns[count]
 
     def _respond(self) -> None:
         """The outputs of a batch of calls have been sent."""
