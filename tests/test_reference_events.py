@@ -131,6 +131,21 @@ def test_07_clear_event_handlers_forgets_both_kinds():
     assert told == []
 
 
+def test_07_and_08_a_client_has_the_handlers_of_its_connection_too():
+    client, told = RealtimeClient(), []
+    client.on("server.x", told.append)
+    client.realtime.on("server.x", told.append)
+    client.on("x", told.append)
+    for name in ("server.x", "x"):
+        client.dispatch(name, name)
+    assert told == ["server.x", "server.x", "x"]
+    client.clear_event_handlers()
+    client.dispatch("server.x", 1)
+    client.realtime.dispatch("server.x", 2)
+    client.dispatch("x", 3)
+    assert told == ["server.x", "server.x", "x"]
+
+
 def test_08_dispatch_calls_on_before_on_next_in_order_and_a_handler_that_raises_keeps_nobody_from_it():
     """In the reference the first handler that raises keeps the rest from hearing; here it is told to ``error``."""
     handler, told, failures = EventHandler(), [], []

@@ -84,7 +84,7 @@ class EventHandler:
 
     def dispatch(self, name: str, event: Any = None) -> Literal[True]:
         """Let it happen: on this thread, those given to ``on`` are called, then those to ``on_next``."""
-        self._tell([(self, name, event)])
+        self._tell([(self._home(name), name, event)])
         return True
 
     def wait_for_next(self, name: str, timeout: float | None = None) -> Any:

@@ -145,10 +145,14 @@ class ReferenceClient(EventHandler):
         """Disconnect, and forget all: handlers, tools and settings too."""
         self.disconnect()
         self.clear_event_handlers()
-        self.realtime.clear_event_handlers()
         self._tools.clear()
         self._settings = Settings(self._first, self._kind)
         return True
+
+    def clear_event_handlers(self) -> Literal[True]:
+        """Forget all handlers of all names, those of the connection too."""
+        self.realtime.clear_event_handlers()
+        return super().clear_event_handlers()
 
     def events(self) -> Iterator[ServerEvent]:
         """All events of the server until the end; handlers run here, each event's before it is given.
@@ -291,7 +295,7 @@ class ReferenceClient(EventHandler):
 
         Args:
             item_id: the item that sounded; None: nothing was heard, or nothing is to be forgotten.
-            sample_count: how many of its samples were heard, at 24 kHz.
+            sample_count: how many samples of its ``formatted.audio`` were heard.
 
         Returns:
             The item, if one was named.
