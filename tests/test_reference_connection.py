@@ -76,6 +76,13 @@ def test_16_an_api_is_made_without_connecting_and_shows_no_key(caplog, nobody):
     assert endpoints.openai(api_key=TEST_KEY).url.startswith("wss://api.openai.com/v1/realtime")
 
 
+@pytest.mark.parametrize("kind", [RealtimeAPI, RealtimeClient])
+def test_16_an_option_that_there_is_not_is_refused_at_once(kind):
+    """The reference ignores it; ``dangerouslyAllowAPIKeyInBrowser`` is one, for there is no browser here."""
+    with pytest.raises(TypeError, match="dangerouslyAllowAPIKeyInBrowser"):
+        kind(dangerouslyAllowAPIKeyInBrowser=True)
+
+
 def test_16_a_client_that_cannot_be_made_shows_no_key():
     with pytest.raises(ValueError, match="no amount") as refused:
         RealtimeClient(api_key=TEST_KEY, headers={"Authorization": f"Bearer {TEST_KEY}"}, max_duration=-1)

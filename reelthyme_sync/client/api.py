@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
@@ -78,6 +79,9 @@ class RealtimeAPI(EventHandler):
         debug: write every event to stderr.
         threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``.
         options: whatever else ``reelthyme_sync.connect`` takes.
+
+    Raises:
+        TypeError: it takes no such option.
     """
 
     def __init__(
@@ -253,7 +257,12 @@ def with_hidden_headers(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opener(**options: Any) -> Callable[[str | None], Session]:
-    """Connects with these, and with the model that it is given."""
+    """Connects with these, and with the model that it is given.
+
+    Raises:
+        TypeError: one of them is none that there is.
+    """
+    inspect.signature(connect).bind(**options)
     return lambda model: connect(**{**options, **({"model": model} if model is not None else {})})
 
 
