@@ -56,13 +56,13 @@ _UNKNOWN_AUTHORITY: Final = (
 )
 
 
-def of_status(status: int) -> str:
-    """What it means when the upgrade is answered with this HTTP status."""
+def of_status(status: int, *, asked: str = "the upgrade") -> str:
+    """What it means when what was asked for is answered with this HTTP status."""
     if 300 <= status < 400:
         return "the server redirects, which is not followed, because the key would go along: use the final URL"
     if status >= 500:
-        return f"the server refused the upgrade: {_BUSY}"
-    return _STATUSES.get(status, "the server refused the upgrade")
+        return f"the server refused {asked}: {_BUSY}"
+    return _STATUSES.get(status, f"the server refused {asked}")
 
 
 def status_is_recoverable(status: int) -> bool:

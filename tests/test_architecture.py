@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    ["version", "errors", "meanings", "pcm", "g711", "_addresses", "reconnect", "ids"],
+    ["version", "errors", "meanings", "_retry_after", "pcm", "g711", "_addresses", "reconnect", "ids"],
     ["_credentials", "events", "beta"],
     ["codec", "endpoints", "playback", "schema", "formats", "vad", "placing", "sequencer", "floor", "echo", "tools"],
     ["usage", "turns"],
@@ -27,6 +27,7 @@ LAYERS = [
         "_ending",
         "_routes",
         "transport",
+        "rest",
         "webhooks",
         "audio.fading",
         "audio.far_end",
@@ -93,6 +94,7 @@ PURE += [
     "tools",
     "loop_check",
 ]
+PURE += ["rest.places"]
 PURE += ["usage", "turns", "reply", "interpreting"]
 PURE += [
     f"client.{name}" for name in ["books", "content", "cutting", "follow_ups", "input_sound", "narration", "settings"]
@@ -137,6 +139,7 @@ HOMES = {
     "rich": "cli",
     "pytest": "pytest_plugin",
     "cattrs": "codec",
+    "requests": "rest.wire",
 }
 """Packages that one place alone may name."""
 

@@ -13,16 +13,13 @@ import contextlib
 import hashlib
 import hmac
 import io
-import math
 import os
-import time
 from collections.abc import Mapping
-from email.utils import mktime_tz, parsedate_tz
 from http import HTTPStatus
 from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse
 from typing import Any, Final
 
-from .. import meanings
+from .. import _retry_after, meanings
 from ..errors import ConnectFailed
 from .address import Address
 from .opening import Opening
@@ -110,7 +107,7 @@ def _refused(address: Address, answer: HTTPResponse) -> ConnectFailed:
         f"Could not connect to {address}: HTTP {status}: {meanings.of_status(status)}",
         status=status,
         body=_body(answer).decode("utf-8", "replace"),
-        retry_after=_retry_after(answer.headers.get("Retry-After", "")),
+        retry_after=_retry_after.seconds_of(answer.headers.get("Retry-After", "")),
         recoverable=meanings.status_is_recoverable(status),
     )
 
@@ -124,16 +121,6 @@ def _body(answer: HTTPResponse) -> bytes:
     except (HTTPException, OSError, ValueError):  # ValueError: a chunk whose length is no number
         pass
     return body
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds, from the header's two forms: a number of them, or a date."""
-    date = parsedate_tz(value)
-    try:
-        seconds = mktime_tz(date) - time.time() if date else float(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class _Arriving(io.RawIOBase):
