@@ -87,8 +87,9 @@ class Tools:
         client.tool(timeout=TIMEOUT)(self.archive)
 
     def close(self) -> None:
-        """Let the archive return, whose answer nobody wants any more."""
+        """Let all that run return; of the archive nobody wants the answer any more."""
         self.closing.set()
+        self.fetch.set()
         for thread in threading.enumerate():
             if re.fullmatch(r"reelthyme-tool-\d+", thread.name):
                 thread.join(PATIENCE)
