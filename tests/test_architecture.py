@@ -108,6 +108,7 @@ PURE += [
         "answers",
         "api_keys",
         "brain",
+        "client_secrets",
         "conversation",
         "input_buffer",
         "numbering",

@@ -48,7 +48,8 @@ def serve(
         speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all.
         lifetime: seconds until a session expires, as the service's do after an hour.
         api_key: the only key that it takes; others get the service's error, ``invalid_api_key``, and are closed (3000).
-            Without one it takes any key, and none.
+            Without one it takes any key, and none. Client secrets, which it makes for who has the key
+            (``create_client_secret(url=server.url)``), it takes until they expire.
 
     Raises:
         LocalServerUnavailable: ``aiohttp`` is not installed.

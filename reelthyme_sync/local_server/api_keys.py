@@ -12,6 +12,9 @@ from .refusal import Refusal
 _PREFIX: Final = "openai-insecure-api-key."
 """How a browser presents a key: it cannot set headers."""
 
+SECRET_PREFIX: Final = "ek_local_"
+"""How the client secrets of a local server begin."""
+
 REFUSED: Final = 3000
 """The close code that follows."""
 
@@ -34,9 +37,15 @@ def offers_only_a_key(headers: Mapping[str, str]) -> bool:
 
 
 def key_error(wanted: str | None, headers: Mapping[str, str]) -> Error | None:
-    """What a client is told that does not present the key that is wanted; None if all is well."""
+    """What a client is told that does not present the key that is wanted; None if all is well.
+
+    Not to be asked about a client secret that is known: any other is a wrong key, even where all keys are right.
+    """
     given = presented_key(headers)
-    if wanted is None or (given is not None and hmac.compare_digest(given.encode(), wanted.encode())):
+    if wanted is None:
+        if given is None or not given.startswith(SECRET_PREFIX):
+            return None
+    elif given is not None and hmac.compare_digest(given.encode(), wanted.encode()):
         return None
     shown = "there is none" if given is None else _masked(given)
     return Refusal(f"Incorrect API key provided: {shown}.", code="invalid_api_key").as_event(None)

@@ -1,4 +1,4 @@
-"""The web application: the one path of the protocol, and an orderly end. The only file that knows aiohttp."""
+"""The web application: the paths of the protocol, and an orderly end. The only file that knows aiohttp."""
 
 from __future__ import annotations
 
@@ -8,24 +8,38 @@ import datetime
 import itertools
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import orjson
 
 from .. import codec
 from ..endpoints import DEFAULT_MODEL
+from ..events import Error
 from .answers import Answers
-from .api_keys import REFUSED, key_error, offers_only_a_key
+from .api_keys import REFUSED, key_error, offers_only_a_key, presented_key
 from .brain import Brain
+from .client_secrets import ClientSecrets
 from .connection import GOING_AWAY, Connection
+from .refusal import Refusal
 from .script import Line
+from .settings import AnySettings
 from .speech import Speech
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 PATH: Final = "/v1/realtime"
+
+SECRETS_PATH: Final = f"{PATH}/client_secrets"
+
+_FROM_ANY_PAGE: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, OpenAI-Safety-Identifier",
+    "Access-Control-Allow-Methods": "POST",
+}
+"""Lets the page of another server ask, from a browser."""
 
 _MAX_MESSAGE: Final = 24 * 2**20
 """15 MiB of audio in an append event take 20 MiB of base64."""
@@ -54,6 +68,7 @@ class App:
         self._options = options
         self._answers = Answers(datetime.datetime.now, options.script)
         self._speech = Speech()
+        self._secrets = ClientSecrets()
         self._connections = itertools.count(1)
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -68,6 +83,8 @@ class App:
 
         application = web.Application()
         application.router.add_get(PATH, self._upgrade)
+        application.router.add_post(SECRETS_PATH, self._create_secret)
+        application.router.add_options(SECRETS_PATH, self._allow)
         application.on_shutdown.append(self._close_sockets)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
         await runner.setup()
@@ -96,12 +113,13 @@ class App:
         self._sockets.add(socket)
         try:
             options = self._options
-            if (error := key_error(options.api_key, request.headers)) is not None:
+            session = self._secrets.session_of(presented_key(request.headers), time.time())
+            if session is None and (error := key_error(options.api_key, request.headers)) is not None:
                 await socket.send_str(codec.encode(error).decode())
                 await socket.close(code=REFUSED, message=b"invalid_request_error.invalid_api_key")
                 return socket
             connection = Connection(
-                socket, self._brain(request), self._speech, speed=options.speed, lifetime=options.lifetime
+                socket, self._brain(request, session), self._speech, speed=options.speed, lifetime=options.lifetime
             )
             await connection.run()
         finally:
@@ -110,15 +128,43 @@ class App:
                 transport.abort()  # TLS would wait half a minute for the goodbye of a client that does not read
         return socket
 
-    def _brain(self, request: web.Request) -> Brain:
+    async def _create_secret(self, request: web.Request) -> web.Response:
+        if (error := key_error(self._options.api_key, request.headers)) is not None:
+            return _refused(401, error)
+        try:
+            secret = self._secrets.create(await request.read(), time.time())
+        except Refusal as refusal:
+            return _refused(400, refusal.as_event(None))
+        return _json(200, codec.unstructure(secret))
+
+    async def _allow(self, _request: web.Request) -> web.Response:
+        from aiohttp import web
+
+        return web.Response(status=204, headers=_FROM_ANY_PAGE)
+
+    def _brain(self, request: web.Request, session: AnySettings | None) -> Brain:
         return Brain(
             model=request.query.get("model", DEFAULT_MODEL),
             answer=self._answers.answer,
             transcribes=request.query.get("intent") == "transcription",
             expires_at=int(time.time() + self._options.lifetime),
             connection=next(self._connections),
+            session=session,
         )
 
     async def _close_sockets(self, _application: object) -> None:
         closing = [socket.close(code=GOING_AWAY, message=b"the server ends") for socket in self._sockets]
         await asyncio.gather(*closing, return_exceptions=True)
+
+
+def _refused(status: int, error: Error) -> web.Response:
+    """An error as the service's REST calls tell it: that of an event, without the event."""
+    said = codec.unstructure(error.error)
+    return _json(status, {"error": {name: said.get(name) for name in ("message", "type", "param", "code")}})
+
+
+def _json(status: int, content: Mapping[str, Any]) -> web.Response:
+    from aiohttp import web
+
+    body = orjson.dumps(content)
+    return web.Response(status=status, body=body, content_type="application/json", headers=_FROM_ANY_PAGE)

@@ -97,6 +97,7 @@ class Brain:
         transcribes: whether the session only listens (``?intent=transcription``).
         expires_at: when the session will end, in Unix seconds; 0 does not say.
         connection: the how-manieth of its server.
+        session: what a client secret brings along, in the place of ``model`` and ``transcribes``.
     """
 
     def __init__(
@@ -107,13 +108,16 @@ class Brain:
         transcribes: bool = False,
         expires_at: int = 0,
         connection: int = 1,
+        session: AnySettings | None = None,
     ) -> None:
         self._answer = answer
         self._ids = Numbering(connection)
         session_id = self._ids.next("sess")
         self._conversation_id = self._ids.next("conv")
         self._settings: AnySettings = (
-            transcription_session(session_id, expires_at)
+            evolve(session, id=session_id, expires_at=expires_at)
+            if session is not None
+            else transcription_session(session_id, expires_at)
             if transcribes
             else realtime_session(session_id, model, expires_at)
         )
