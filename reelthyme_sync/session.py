@@ -147,7 +147,7 @@ class Session:
         """How it ended, as ``receive`` would raise it; None while it goes on. Any thread."""
         return self._ending.error() if self._ending.reached else None
 
-    def send(self, event: Outgoing, timeout: float | None = None) -> None:
+    def send(self, event: Outgoing, timeout: float | None = None) -> bool:
         """Send an event, after those sent before it. Returns as soon as it is queued for the writer.
 
         With ``reconnect``, when an old connection is just being replaced between two turns, that may take two seconds.
@@ -155,6 +155,9 @@ class Session:
         Args:
             event: an event, or a dictionary in its shape on the wire.
             timeout: with ``max_queue``, how long to wait for room.
+
+        Returns:
+            Whether it will be sent: False if a hook dropped it.
 
         Raises:
             InvalidEvent: it cannot be encoded.
@@ -165,13 +168,14 @@ class Session:
         self.home.check()
         wanted = self._outgoing(event)
         if wanted is None:
-            return
+            return False
         data = codec.encode(wanted, shape=self._shape)
         for observer in self._observers:
             observer(wanted)
         if not self._link.send(data, timeout):
             hold()
             raise self._ending.error()
+        return True
 
     def receive(self, timeout: float | None = None) -> ServerEvent:
         """The next event. Blocks until it is there.

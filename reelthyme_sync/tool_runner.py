@@ -93,8 +93,8 @@ class ToolRunner:
         self,
         *,
         ordinal: int,
-        send: Callable[[ClientEvent], None],
-        respond: Callable[[], None],
+        send: Callable[[ClientEvent], object],
+        respond: Callable[[], object],
         failed: Callable[[Exception], None],
         timeout: float | None = 30.0,
         at_once: int = 8,
@@ -250,7 +250,7 @@ class ToolRunner:
         if due:
             self._sends(self._respond)
 
-    def _sends(self, send: Callable[[], None]) -> bool:
+    def _sends(self, send: Callable[[], object]) -> bool:
         """Send something. False if the session is over; what else goes wrong, keeps the model from nothing."""
         try:
             send()

@@ -9,6 +9,7 @@ import pytest
 
 from reelthyme_sync.conversation import RealtimeConversation
 from reelthyme_sync.events import (
+    AssistantMessage,
     AudioConfig,
     AudioInput,
     AudioPcm,
@@ -242,3 +243,18 @@ class TestBounds:
         for event in (started("u", 0), stopped("u", 500), added("u")):
             conversation.process_event(event)
         assert pcm(conversation) == SECONDS[1][:24_000]
+
+
+class TestAnotherSession:
+    def test_counts_the_users_sound_from_its_own_zero(self):
+        conversation = after(append(SECONDS[0]), started("lost", 500))
+        conversation.begin_session()
+        conversation.note_sent(append(SECONDS[1]))
+        for event in (started("u", 0), stopped("u", 500), committed("u"), added("u")):
+            conversation.process_event(event)
+        assert pcm(conversation) == SECONDS[1][: ms_to_bytes(500)]
+
+    def test_says_nothing_more_in_the_items_of_the_one_before(self):
+        conversation = after(ConversationItemAdded(item=AssistantMessage(id="a", status="in_progress", content=[])))
+        conversation.begin_session()
+        assert [(item.id, item.status) for item in conversation.get_items()] == [("a", "incomplete")]

@@ -51,8 +51,8 @@ class TestSending:
             return None if event["type"] == "response.cancel" else event
 
         with Session(transport, outgoing=[rename, drop]) as session:
-            session.send({"type": "response.cancel"})
-            session.send({"type": "response.create"})
+            assert session.send({"type": "response.cancel"}) is False
+            assert session.send({"type": "response.create"}) is True
             transport.wait_sent("response.create")
         assert transport.sent == [{"type": "response.create", "event_id": "x"}]
 

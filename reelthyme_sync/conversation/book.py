@@ -86,6 +86,14 @@ class RealtimeConversation:
         # Its keys never change, so that other threads may walk it: a new item makes a new dict.
         self._items: dict[str, ConversationItem] = {}
         self._deleted: set[str] = set()
+        self.begin_session()
+
+    def begin_session(self) -> None:
+        """Go on in another session, which knows nothing of the one before: it counts the user's sound from its zero.
+
+        Items stay. Nothing more will come of those that are in progress, and what was half known is forgotten.
+        """
+        self.cut_off()
         self._early: dict[str, list[Transcription]] = {}
         self._output_format: AudioFormat | None = None
         self._own_formats: dict[str, AudioFormat] = {}  # of responses that do not sound as the session does
