@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _SHOWN: Final = {"model", "call_id", "intent", "api-version", "deployment"}
@@ -36,15 +36,26 @@ def websocket_address(url: str) -> str:
     return f"{_SCHEMES[parts.scheme]}://{_host(parts)}{quote(parts.path, safe=_LEGAL)}{query}"
 
 
-def with_choice(url: str, *, model: str, call_id: str | None) -> str:
-    """The address with ``call_id``, or else with ``model``, unless it says already which session it means."""
+def with_choice(url: str, *, model: str, call_id: str | None = None, intent: str | None = None) -> str:
+    """The address of a call, a transcription, a translation or a model, unless it says already which session it means.
+
+    A call or an intent that is given wins over what the address says.
+    """
     base, _, query = url.partition("?")
     pairs = [pair for pair in query.split("&") if pair]
-    if call_id:
-        pairs = [pair for pair in pairs if _name(pair) not in _CHOICES] + [_encoded({"call_id": call_id})]
+    if intent == "translation" and not names_translation(base):
+        base = f"{base.rstrip('/')}/translations"
+    wanted = {"call_id": call_id} if call_id else {"intent": intent} if intent == "transcription" else {}
+    if wanted:
+        pairs = [pair for pair in pairs if _name(pair) not in _CHOICES] + [_encoded(wanted)]
     elif not _CHOICES & {_name(pair) for pair in pairs}:
         pairs.append(_encoded({"model": model}))
     return f"{base}?{'&'.join(pairs)}" if pairs else base
+
+
+def names_transcription(url: str) -> bool:
+    """Whether a session there only writes down what it hears."""
+    return "transcription" in parse_qs(url.partition("?")[2]).get("intent", ())
 
 
 def names_translation(url: str) -> bool:

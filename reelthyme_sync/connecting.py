@@ -10,7 +10,7 @@ from typing import Literal
 from . import endpoints
 from ._credentials import Credential, hidden, hidden_values
 from ._hooks import Hooks
-from .endpoints import DEFAULT_MODEL, Endpoint, Intent
+from .endpoints import Endpoint, Intent
 from .events import ServerEvent
 from .reconnect import Reconnect
 from .session import Outgoing, Session
@@ -47,7 +47,7 @@ def connect(
             environment's ``OPENAI_API_KEY``, which is only ever sent to OpenAI.
         url: a relay or a local server, ``ws://…`` or ``wss://…``.
         endpoint: an address with its headers, ready made, instead of ``model``, ``call_id``, ``api_key``, ``url``.
-        intent: ``"transcription"`` or ``"translation"`` instead of a conversation, with OpenAI itself.
+        intent: ``"transcription"`` or ``"translation"`` instead of a conversation.
         safety_identifier: a stable, hashed name of your user, for OpenAI.
         headers: more headers for the upgrade request.
         outgoing: one callable or several, event → event, or None (not sent); on the thread that calls ``send``.
@@ -77,8 +77,8 @@ def connect(
     if endpoint is not None:
         _refuse("endpoint", model=model, call_id=call_id, api_key=api_key, url=url, intent=intent)
     elif url is not None:
-        _refuse("url", intent=intent, safety_identifier=safety_identifier)
-        endpoint = endpoints.relay(url, model=model or DEFAULT_MODEL, call_id=call_id, api_key=api_key)
+        _refuse("url", safety_identifier=safety_identifier)
+        endpoint = endpoints.relay(url, model=model, call_id=call_id, api_key=api_key, intent=intent)
     else:
         endpoint = endpoints.openai(
             model=model, call_id=call_id, api_key=api_key, intent=intent, safety_identifier=safety_identifier

@@ -18,7 +18,15 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from ._addresses import names_call, names_translation, shown, websocket_address, with_choice, with_query
+from ._addresses import (
+    names_call,
+    names_transcription,
+    names_translation,
+    shown,
+    websocket_address,
+    with_choice,
+    with_query,
+)
 from ._credentials import Authorization, Credential, hidden, hidden_values
 from .beta import Shape
 from .errors import MissingApiKey
@@ -91,6 +99,11 @@ class Endpoint:
         return names_call(self.url)
 
     @property
+    def intent(self) -> Intent | None:
+        """What a session here is for, when it is no conversation."""
+        return intent_of(self.url)
+
+    @property
     def translates(self) -> bool:
         """Whether a session here translates: it takes its sound by an event of its own."""
         return names_translation(self.url)
@@ -113,6 +126,11 @@ class Endpoint:
         kept = {name: value for name, value in self.headers.items() if name.lower() not in given}
         replaced = self.authorization is not None and self.authorization.name.lower() in given
         return attrs.evolve(self, headers={**kept, **headers}, authorization=None if replaced else self.authorization)
+
+
+def intent_of(url: str) -> Intent | None:
+    """What a session at this address is for, when it is no conversation."""
+    return "translation" if names_translation(url) else "transcription" if names_transcription(url) else None
 
 
 def has_api_key() -> bool:
@@ -226,40 +244,52 @@ def xai(*, model: str = DEFAULT_XAI_MODEL, api_key: Credential | None = None) ->
 def relay(
     url: str,
     *,
-    model: str = DEFAULT_MODEL,
+    model: str | None = None,
     call_id: str | None = None,
     api_key: Credential | None = None,
+    intent: Intent | None = None,
     shape: Shape = "ga",
 ) -> Endpoint:
     """Any server that speaks the protocol: a relay, a local server, another vendor.
 
     Args:
         url: its address. Where the query names no model, deployment, call or intent, ``model`` is put into it.
-        model: which model to talk to.
+        model: which model to talk to; by default as of ``openai``.
         call_id: follow this call; goes into the query in place of a model.
         api_key: a string, or a callable that is asked whenever a connection is made; sent as a bearer token. The
             environment's key is for OpenAI and stays at home.
+        intent: ``"transcription"``, which goes into the query in place of a model; or ``"translation"``, which goes to
+            ``/translations`` below the address, unless that is where it ends.
         shape: ``"beta"`` for a server that has stayed with the words of the protocol's beta.
 
     Raises:
-        ValueError: ``url`` is no WebSocket address, or holds a key, which would end up in logs.
+        ValueError: ``url`` is no WebSocket address, or holds a key, which would end up in logs; or ``call_id``,
+            ``intent`` and ``model`` contradict each other.
     """
     api_key = hidden(api_key)
     authorization = Authorization(api_key) if api_key else None
-    return Endpoint(with_choice(url, model=model, call_id=call_id), shape=shape, authorization=authorization)
+    _check_choice(model, call_id, intent)
+    named = model or (DEFAULT_TRANSLATION_MODEL if intent == "translation" else DEFAULT_MODEL)
+    return Endpoint(
+        with_choice(url, model=named, call_id=call_id, intent=intent), shape=shape, authorization=authorization
+    )
+
+
+def _check_choice(model: str | None, call_id: str | None, intent: Intent | None) -> None:
+    if call_id and intent:
+        raise ValueError("call_id follows a session that is there, and intent asks for a new one: pass one of them")
+    if model and intent == "transcription":
+        raise ValueError("A transcription's model is no part of the address: name it in session.update")
 
 
 def _session_url(base: str, *, model: str | None, call_id: str | None, intent: Intent | None) -> str:
     """The address of a session, as OpenAI and Azure agree on it."""
-    if call_id and intent:
-        raise ValueError("call_id follows a session that is there, and intent asks for a new one: pass one of them")
+    _check_choice(model, call_id, intent)
     if call_id:
         return with_query(base, {"call_id": call_id})
     if intent == "translation":
         return with_query(f"{base}/translations", {"model": model or DEFAULT_TRANSLATION_MODEL})
     if intent == "transcription":
-        if model:
-            raise ValueError("A transcription's model is no part of the address: name it in session.update")
         return with_query(base, {"intent": intent})
     return with_query(base, {"model": model or DEFAULT_MODEL})
 

@@ -216,6 +216,29 @@ class TestRelay:
     def test_the_address(self, given, url):
         assert endpoints.relay(given, model="m").url == url
 
+    @pytest.mark.parametrize(
+        ("given", "intent", "url"),
+        [
+            ("wss://a.test/rt", "transcription", "wss://a.test/rt?intent=transcription"),
+            ("wss://a.test/rt?model=m&x=1", "transcription", "wss://a.test/rt?x=1&intent=transcription"),
+            ("wss://a.test/rt", "translation", "wss://a.test/rt/translations?model=gpt-realtime-translate"),
+            ("wss://a.test/rt/translations?model=m", "translation", "wss://a.test/rt/translations?model=m"),
+        ],
+    )
+    def test_what_a_session_is_for_goes_into_the_address(self, given, intent, url):
+        endpoint = endpoints.relay(given, intent=intent)
+        assert endpoint.url == url
+        assert endpoint.intent == intent
+
+    @pytest.mark.parametrize("url", ["wss://a.test/rt", "wss://a.test/rt?intent=other&model=transcription"])
+    def test_an_address_without_an_intent_is_a_conversation(self, url):
+        assert endpoints.relay(url).intent is None
+
+    @pytest.mark.parametrize("choice", [{"call_id": "rtc_1"}, {"model": "m"}])
+    def test_a_transcription_is_no_call_and_has_no_model_in_its_address(self, choice):
+        with pytest.raises(ValueError, match="pass one of them|session.update"):
+            endpoints.relay("wss://a.test/", intent="transcription", **choice)
+
     def test_a_call_is_followed_whatever_the_url_says(self):
         endpoint = endpoints.relay("wss://a.test/?model=m&x=1&intent=transcription", call_id=ODD)
         assert endpoint.url == f"wss://a.test/?x=1&call_id={ODD_ESCAPED}"
