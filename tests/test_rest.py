@@ -7,13 +7,18 @@ import math
 import pickle
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
+import traceback
 from email.message import Message
 from email.parser import BytesParser
 
+import openai
 import pytest
 import trustme
+import urllib3.exceptions
 from http_peer import hang, http_peer, raw
 from keys import ALL, TEST_AZURE_KEY, TEST_KEY, TEST_TOKEN
 from test_secrets import caught_from, shown, variables
@@ -307,6 +312,11 @@ class TestRefusals:
         assert TEST_KEY not in failure.body
         assert shown(failure) == []
 
+    def test_short_words_of_the_headers_may_stand_in_an_answer(self):
+        endpoint_headers = {"X-Tenant": "a", "Authorization": "Bearer key"}.values()
+        failure = refused("where", 400, {}, b'{"error": {"message": "Bearer of a key"}}', unsaid=endpoint_headers)
+        assert str(failure) == "where: HTTP 400: Bearer of a key"
+
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_a_redirect_is_not_followed_because_the_key_would_go_along(self, status):
         with http_peer(WITH_SECRET) as elsewhere:
@@ -360,6 +370,15 @@ class TestNoAnswer:
         assert "nobody listens there" in str(failure)
         assert failure.recoverable
         assert shown(failure) == []
+
+    def test_the_frames_of_requests_do_not_hang_on_a_failure(self):
+        """Their variables hold the key as bytes; and not every crash reporter respects ``from None``."""
+        with http_peer(raw(b"")) as peer:
+            failure = caught_from(lambda: create_client_secret(endpoint=at(peer)))
+        while failure is not None:
+            files = {frame.filename for frame in traceback.extract_tb(failure.__traceback__)}
+            assert not any("site-packages" in file for file in files)
+            failure = failure.__cause__ or failure.__context__
 
     def test_no_such_host(self, monkeypatch):
         def unknown(*_, **__):
@@ -434,6 +453,21 @@ class TestTls:
         authority.configure_trust(trusting)
         with http_peer(WITH_SECRET, tls=server_context) as peer:
             assert create_client_secret(endpoint=at(peer), ssl_context=trusting).value == VALUE
+
+    def test_a_context_is_believed_and_left_as_it_is(self, authority, server_context, tmp_path, monkeypatch):
+        """With requests alone it would trust all the authorities that requests knows from then on."""
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        with http_peer(WITH_SECRET, tls=server_context) as peer:
+            failure = caught_from(lambda: create_client_secret(endpoint=at(peer), ssl_context=trusting_nobody))
+            assert "ssl_context" in str(failure)
+            assert trusting_nobody.cert_store_stats()["x509_ca"] == 0
+            not_verifying = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            not_verifying.check_hostname, not_verifying.verify_mode = False, ssl.CERT_NONE
+            with pytest.warns(urllib3.exceptions.InsecureRequestWarning):
+                assert create_client_secret(endpoint=at(peer), ssl_context=not_verifying).value == VALUE
+            assert not_verifying.verify_mode == ssl.CERT_NONE
 
     def test_an_authority_that_the_environment_names(self, authority, server_context, tmp_path, monkeypatch):
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -643,3 +677,85 @@ def test_no_failure_shows_a_key(ask, answer):
     assert [line for failure in failures for line in shown(failure)] == []
     assert all("rest" in variables(failure) for failure in failures)
     assert len(ALL) > 3
+
+
+class TestAsOpenAIsOwnClient:
+    """What we send is what the official package sends for the same wish."""
+
+    SESSION = {"type": "realtime", "model": "m", "audio": {"output": {"voice": "marin"}}}  # noqa: RUF012
+
+    @pytest.mark.parametrize(
+        ("answer", "theirs", "ours"),
+        [
+            (
+                WITH_SECRET,
+                lambda realtime: realtime.client_secrets.create(
+                    expires_after={"anchor": "created_at", "seconds": 60}, session=TestAsOpenAIsOwnClient.SESSION
+                ),
+                lambda where: create_client_secret(
+                    expires_after=60,
+                    session=codec.structure(TestAsOpenAIsOwnClient.SESSION, RealtimeSession),
+                    endpoint=where,
+                ),
+            ),
+            (
+                WITH_SECRET,
+                lambda realtime: realtime.translations.client_secrets.create(session={"model": "m"}),
+                lambda where: create_client_secret(session=TranslationSessionRequest(model="m"), endpoint=where),
+            ),
+            (
+                BEGUN,
+                lambda realtime: realtime.calls.create(sdp=OFFER, session=TestAsOpenAIsOwnClient.SESSION),
+                lambda where: calls.create(OFFER, session=TestAsOpenAIsOwnClient.SESSION, endpoint=where),
+            ),
+            (
+                DONE,
+                lambda realtime: realtime.calls.accept("rtc_1", type="realtime", instructions="x"),
+                lambda where: calls.accept("rtc_1", session=RealtimeSession(instructions="x"), endpoint=where),
+            ),
+            (
+                DONE,
+                lambda realtime: realtime.calls.reject("rtc_1", status_code=486),
+                lambda where: calls.reject("rtc_1", status_code=486, endpoint=where),
+            ),
+            (
+                DONE,
+                lambda realtime: realtime.calls.refer("rtc_1", target_uri="tel:+1"),
+                lambda where: calls.refer("rtc_1", "tel:+1", endpoint=where),
+            ),
+            (
+                DONE,
+                lambda realtime: realtime.calls.hangup("rtc_1"),
+                lambda where: calls.hangup("rtc_1", endpoint=where),
+            ),
+        ],
+        ids=["secret", "translation's secret", "call", "accept", "reject", "refer", "hangup"],
+    )
+    def test_the_requests_are_the_same(self, answer, theirs, ours):
+        with http_peer(answer) as peer:
+            base_url = peer.url.replace("ws://", "http://").removesuffix("/realtime")
+            with openai.OpenAI(api_key=TEST_KEY, base_url=base_url, max_retries=0) as client:
+                theirs(client.realtime)
+            ours(at(peer))
+        first, second = (meaning(asked) for asked in peer.asked)
+        assert second == first
+
+
+def meaning(asked):
+    """What a request says, however it is written."""
+    headers = [asked.headers[name] for name in ("Authorization", "Accept")]
+    media = (asked.headers["Content-Type"] or "").partition(";")[0]
+    if media == "multipart/form-data":
+        body = {
+            name: (kind, json.loads(content) if kind == "application/json" else content)
+            for name, (kind, _, content) in parts(asked).items()
+        }
+    else:
+        body = json.loads(asked.body) if asked.body else None
+    accepted = headers[1] if headers[1] == "application/sdp" else "anything"
+    return asked.path, headers[0], accepted, media if asked.body else "", body
+
+
+def test_requests_is_imported_by_the_first_call():
+    code = "import sys, reelthyme_sync.rest, reelthyme_sync.webhooks; sys.exit('requests' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -27,6 +27,9 @@ JSON: Final = "application/json"
 _SHOWN: Final = 500
 """Characters of the service's words that an error's message repeats."""
 
+_KEY_LENGTH: Final = 12
+"""Characters: what is shorter in a header is no key, and may well stand in an answer."""
+
 _HOPELESS: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Codes that come with the status of a server that is busy, and do not go away by waiting."""
 
@@ -93,9 +96,8 @@ def refused(
 ) -> RequestFailed:
     """What is raised for an answer that is no success. What of ``unsaid`` the answer repeats is left out."""
     text = body.decode("utf-8", "replace")
-    for value in unsaid:
-        for secret in {value, value.rpartition(" ")[2]} - {""}:
-            text = text.replace(secret, "***")
+    for secret in (word for value in unsaid for word in value.split() if len(word) >= _KEY_LENGTH):
+        text = text.replace(secret, "***")
     said = _said(text)
     code, param = _word(said.get("code")), _word(said.get("param"))
     why = (_word(said.get("message")) or "")[:_SHOWN] or meanings.of_status(status, asked="the request")

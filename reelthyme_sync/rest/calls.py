@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -28,7 +28,8 @@ _CALL_ID: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]+")
 
 _SIP_REFUSALS: Final = range(400, 700)
 
-AnySession = RealtimeSession | UnknownPart | Mapping[str, Any]
+CallSession: TypeAlias = RealtimeSession | UnknownPart | Mapping[str, Any]
+"""What a call's session is; a dictionary goes out as it is."""
 
 
 @attrs.frozen
@@ -47,7 +48,7 @@ class Call:
 def create(
     sdp: str,
     *,
-    session: AnySession | None = None,
+    session: CallSession | None = None,
     client_secret: str | ClientSecret | None = None,
     api_key: Credential | None = None,
     endpoint: Endpoint | None = None,
@@ -100,7 +101,7 @@ def create(
 def accept(
     call_id: str,
     *,
-    session: AnySession | None = None,
+    session: CallSession | None = None,
     api_key: Credential | None = None,
     endpoint: Endpoint | None = None,
     url: str | None = None,
@@ -213,7 +214,7 @@ def _tell(
     ask(f"{verb} the call", endpoint, place, content=content, timeout=timeout, ssl_context=ssl_context)
 
 
-def _stated(session: AnySession | None) -> AnySession:
+def _stated(session: CallSession | None) -> CallSession:
     return RealtimeSession(model=DEFAULT_MODEL) if session is None else session
 
 

@@ -121,7 +121,7 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class _Verifying(HTTPAdapter):
-    """Verifies servers as ``context`` says, behind a proxy too."""
+    """Verifies servers as ``context`` says, and only so, behind a proxy too."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
@@ -132,6 +132,10 @@ class _Verifying(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         return super().proxy_manager_for(proxy, ssl_context=self._context, **options)
+
+    def cert_verify(self, conn: Any, url: str, verify: object, cert: object) -> None:
+        """Not as usual: that would load the authorities of requests into the context, which is its owner's."""
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = self._context.verify_mode, None, None
 
 
 def _unanswered(error: Exception, timeout: float | None) -> Unanswered:
