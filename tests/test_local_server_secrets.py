@@ -8,6 +8,8 @@ import openai
 import pytest
 import requests
 import websocket
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reelthyme_sync import connect
 from reelthyme_sync.errors import RequestFailed
@@ -60,27 +62,27 @@ class TestGivingOut:
         assert secret.session.audio.output.voice == "marin"
 
     def test_no_two_are_the_same(self):
-        given = ClientSecrets()
-        assert len({given.create(b"", NOW).value for _ in range(100)}) == 100
+        secrets = ClientSecrets()
+        assert len({secrets.create(b"", NOW).value for _ in range(100)}) == 100
 
     @pytest.mark.parametrize("seconds", [10, 7200])
     def test_it_is_known_until_it_expires(self, seconds):
-        given = ClientSecrets()
-        secret = given.create(json.dumps({"expires_after": {"seconds": seconds}}).encode(), NOW)
+        secrets = ClientSecrets()
+        secret = secrets.create(json.dumps({"expires_after": {"seconds": seconds}}).encode(), NOW)
         assert secret.expires_at == int(NOW) + seconds
-        assert given.session_of(secret.value, secret.expires_at - 0.1) == secret.session
-        assert given.session_of(secret.value, secret.expires_at) is None
+        assert secrets.session_of(secret.value, secret.expires_at - 0.1) == secret.session
+        assert secrets.session_of(secret.value, secret.expires_at) is None
 
     def test_what_has_expired_is_forgotten(self):
-        given = ClientSecrets()
+        secrets = ClientSecrets()
         for hour in range(50):
-            given.create(b"{}", NOW + 3600 * hour)
-        assert len(given._given) == 1
+            secrets.create(b"{}", NOW + 3600 * hour)
+        assert len(secrets._given) == 1
 
     def test_another_is_not_known(self):
-        given = ClientSecrets()
-        given.create(b"{}", NOW)
-        assert [given.session_of(value, NOW) for value in (None, "", "ek_local_1", KEY)] == [None] * 4
+        secrets = ClientSecrets()
+        secrets.create(b"{}", NOW)
+        assert [secrets.session_of(value, NOW) for value in (None, "", "ek_local_1", KEY)] == [None] * 4
 
     @pytest.mark.parametrize(
         ("body", "code", "param"),
@@ -109,6 +111,36 @@ class TestGivingOut:
         with pytest.raises(Refusal) as caught:
             ClientSecrets().create(body, NOW)
         assert (caught.value.code, caught.value.param) == (code, param)
+
+    @given(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers(0, 9000)
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        ["expires_after", "seconds", "anchor", "session", "type", "model", "audio", "input"]
+                    )
+                    | st.sampled_from(["output", "format", "turn_detection", "tools", "voice"]),
+                    inner | st.sampled_from(["realtime", "transcription", "created_at", "server_vad", "audio/pcm"]),
+                    max_size=5,
+                )
+            ),
+            max_leaves=15,
+        ).map(lambda value: json.dumps(value).encode())
+        | st.binary(max_size=30)
+    )
+    def test_whatever_is_asked_is_given_or_refused(self, body):
+        given_out = ClientSecrets()
+        try:
+            secret = given_out.create(body, NOW)
+        except Refusal:
+            return
+        assert given_out.session_of(secret.value, NOW) == secret.session
 
 
 class TestOverTheWire:

@@ -20,6 +20,8 @@ import pytest
 import trustme
 import urllib3.exceptions
 from http_peer import hang, http_peer, raw
+from hypothesis import given
+from hypothesis import strategies as st
 from keys import ALL, TEST_AZURE_KEY, TEST_KEY, TEST_TOKEN
 from test_secrets import caught_from, shown, variables
 
@@ -36,9 +38,10 @@ from reelthyme_sync.events import (
     TranslationSessionRequest,
     UnknownPart,
 )
-from reelthyme_sync.rest import calls, create_client_secret
+from reelthyme_sync.rest import calls, client_secrets, create_client_secret
 from reelthyme_sync.rest.asking import refused
 from reelthyme_sync.rest.places import address, endpoint_of, is_for_translations
+from reelthyme_sync.rest.wire import Answer
 
 VALUE = "ek_test_0123456789"
 SECRET = {"value": VALUE, "expires_at": 1763605109, "session": {"type": "realtime", "model": "m"}}
@@ -228,6 +231,12 @@ class TestClientSecrets:
         assert VALUE not in f"{secret!r} {secret} {secret.value!r} {vars}"
         assert secret.value == VALUE
         assert json.loads(json.dumps(codec.unstructure(secret))) == SECRET
+
+    def test_a_session_of_an_unknown_shape_does_not_cost_the_secret(self):
+        raw = {"type": "realtime", "tools": [[]]}
+        with http_peer((200, JSON, json.dumps({**SECRET, "session": raw}).encode())) as peer:
+            secret = create_client_secret(endpoint=at(peer))
+        assert secret == ClientSecret(value=VALUE, expires_at=1763605109, session=UnknownPart(type="realtime", raw=raw))
 
     @pytest.mark.parametrize(
         "body",
@@ -759,3 +768,40 @@ def meaning(asked):
 def test_requests_is_imported_by_the_first_call():
     code = "import sys, reelthyme_sync.rest, reelthyme_sync.webhooks; sys.exit('requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["value", "expires_at", "session", "type", "model", "audio", "tools", "error", "code", "message"]
+            )
+            | st.text(max_size=3),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))
+def test_whatever_a_server_answers_is_a_secret_or_none(body):
+    secret = client_secrets._read(Answer(200, {}, body))
+    assert secret is None or (isinstance(secret, ClientSecret) and secret.value)
+
+
+@given(
+    st.integers(300, 599), JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50), st.text()
+)
+def test_whatever_a_server_refuses_with_is_one_exception(status, body, retry_after):
+    failure = refused("where", status, {"Retry-After": retry_after}, body)
+    assert failure.status == status
+    assert str(failure).startswith(f"where: HTTP {status}: ")
+    assert failure.retry_after is None or failure.retry_after >= 0

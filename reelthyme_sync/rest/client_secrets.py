@@ -22,6 +22,7 @@ from ..events import (
     UnknownPart,
     evolve,
 )
+from ..events.server_events import AnySession
 from .asking import ask, json_of, session_wire
 from .places import address, endpoint_of, is_for_translations
 
@@ -115,7 +116,20 @@ def _untyped(session: Mapping[str, Any]) -> dict[str, Any]:
 def _read(answer: Answer) -> ClientSecret | None:
     """The secret, or None where there is none. Nothing fails in here: its variables hold the secret."""
     try:
-        secret = codec.structure(orjson.loads(answer.body), ClientSecret)
+        raw = orjson.loads(answer.body)
+        session = raw.pop("session", None) if isinstance(raw, dict) else None
+        secret = codec.structure(raw, ClientSecret)
     except (TypeError, orjson.JSONDecodeError):
         return None
+    if isinstance(session, dict):
+        secret = evolve(secret, session=_session(session))
     return evolve(secret, value=Secret(secret.value)) if secret.value else None
+
+
+def _session(raw: dict[str, Any]) -> AnySession:
+    """What the sessions will be; one of an unknown shape is no reason to lose the secret."""
+    try:
+        return codec.structure({"session": raw}, ClientSecret).session
+    except TypeError:
+        kind = raw.get("type")
+        return UnknownPart(type=kind if isinstance(kind, str) else "", raw=raw)
