@@ -8,6 +8,8 @@
     ├── NotConnected           yours: a client used before connect(), or after disconnect()
     ├── AlreadyConnected       yours: a client connected twice
     ├── RequestRefused         the server's: it said no to what a wait was for (.error)
+    │   └── RequestCancelled   ... and nobody did but you, before it had begun (.error is None)
+    ├── EventsMissed           yours: a wait that begins after so much has happened that its beginning is forgotten
     ├── ConcurrentReceive      yours: two threads read one session
     ├── ForkedSession          yours: a session used in a process that was forked from its own
     ├── InvalidSignature       theirs: a webhook that the service did not sign
@@ -75,6 +77,21 @@ class RequestRefused(RealtimeError):
     def __init__(self, message: str, error: object) -> None:
         self.error = error
         super().__init__(message)
+
+
+class RequestCancelled(RequestRefused):
+    """What was asked for does not come, because it was cancelled, or could not be sent, before it had begun.
+
+    Attributes:
+        error: None, for the server has said nothing.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, None)
+
+
+class EventsMissed(RealtimeError):
+    """A wait began after more had happened than is kept for it. Wait sooner, or register a handler, which gets all."""
 
 
 class ConcurrentReceive(RealtimeError):

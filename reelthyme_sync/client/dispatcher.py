@@ -34,6 +34,7 @@ class Dispatcher:
 
     Args:
         ordinal: the session's.
+        number: of the connection.
         chronicle: where it is entered.
         screen: the last look at an event before anybody is told of it; None drops it.
         failed: is told what ``screen`` raised.
@@ -43,6 +44,7 @@ class Dispatcher:
     def __init__(
         self,
         ordinal: int,
+        number: int,
         chronicle: Chronicle,
         screen: Callable[[ServerEvent], ServerEvent | None],
         failed: Callable[[Exception], object],
@@ -50,6 +52,7 @@ class Dispatcher:
         threaded: bool,
     ) -> None:
         self._chronicle = chronicle
+        self._number = number
         self._screen = screen
         self._failed = failed
         self._mailbox: Mailbox[_Arrival] = Mailbox()
@@ -57,7 +60,7 @@ class Dispatcher:
         self._iterating = threading.Lock()
         self._worker = Worker(f"reelthyme-dispatch-{ordinal}", self._run, log_failure) if threaded else None
         if self._worker is not None:
-            self._chronicle.handled_on(STARTING)  # what is posted before it runs has not been handled
+            self._chronicle.handled_on(STARTING, number)  # what is posted before it runs has not been handled
             self._worker.start()
 
     def post(self, told: Iterable[tuple[Owner, str, Any]], event: ServerEvent | None = None) -> None:
@@ -68,7 +71,7 @@ class Dispatcher:
             event: what the loop gets.
         """
         with self._posting:
-            self._mailbox.push(_Arrival(self._chronicle.note(told), event))
+            self._mailbox.push(_Arrival(self._chronicle.note(told, self._number), event))
 
     def events(self) -> Iterator[ServerEvent]:
         """Run the handlers here; gives each event of the server once they have run.
@@ -97,12 +100,12 @@ class Dispatcher:
             self._worker.join(LINGER)
 
     def _run(self) -> None:
-        self._chronicle.handled_on(threading.get_ident())
+        self._chronicle.handled_on(threading.get_ident(), self._number)
         try:
             for arrival in self._arrivals():
                 self._handle(arrival)
         finally:
-            self._chronicle.handled_on(None)
+            self._chronicle.handled_on(None, self._number)
 
     def _arrivals(self) -> Iterator[_Arrival]:
         while True:
@@ -114,13 +117,14 @@ class Dispatcher:
     def _handle(self, arrival: _Arrival) -> ServerEvent | None:
         """Call the handlers, unless the hooks drop the event; gives it as they left it."""
         event = arrival.event if arrival.event is None else self._screened(arrival.event)
-        if event is not None or arrival.event is None:
-            for happening in arrival.happenings:
-                if self._worker is not None:
-                    self._chronicle.mark_at(happening.position)
-                happening.owner.run(
-                    happening if happening.payload is not arrival.event else happening.with_payload(event)
-                )
+        if event is None and arrival.event is not None:
+            self._chronicle.drop(arrival.happenings)
+            return None
+        for happening in arrival.happenings:
+            if self._worker is not None:
+                self._chronicle.mark_at(happening)
+            changed = happening.payload is arrival.event and event is not arrival.event
+            happening.owner.run(self._chronicle.tell_as(happening, event) if changed else happening)
         self._chronicle.handled(arrival.happenings)
         return event
 
