@@ -40,7 +40,7 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.rest import calls, client_secrets, create_client_secret
 from reelthyme_sync.rest.asking import refused
-from reelthyme_sync.rest.places import address, endpoint_of, is_for_translations
+from reelthyme_sync.rest.places import address, endpoint_of
 from reelthyme_sync.rest.wire import Answer
 
 VALUE = "ek_test_0123456789"
@@ -101,7 +101,7 @@ class TestPlaces:
         ],
     )
     def test_they_are_below_the_sessions(self, endpoint, translations, place):
-        assert is_for_translations(endpoint()) is translations
+        assert (endpoint().intent == "translation") is translations
         assert address(endpoint(), "client_secrets", translations=translations) == place
 
     def test_openai_is_meant_unless_something_else_is_said(self, monkeypatch):

@@ -17,7 +17,7 @@ from ..endpoints import DEFAULT_MODEL, Endpoint
 from ..errors import RequestFailed
 from ..events import ClientSecret, RealtimeSession, TranslationSession, UnknownPart
 from .asking import JSON, ask, json_of, session_wire
-from .places import address, endpoint_of, is_for_translations
+from .places import address, endpoint_of
 
 SDP_LIMIT: Final = 1 << 20
 """Bytes of an offer; a browser's has about four thousand."""
@@ -83,7 +83,7 @@ def create(
     if secret is not None and not (secret and session is None and api_key is None and endpoint is None):
         raise ValueError("client_secret= brings its session and stands for the key: pass one, and without the others")
     endpoint = endpoint_of(endpoint=endpoint, url=url, api_key=secret or api_key, safety_identifier=safety_identifier)
-    translates = is_for_translations(endpoint) or isinstance(made_for, TranslationSession)
+    translates = endpoint.intent == "translation" or isinstance(made_for, TranslationSession)
     if translates and not secret:
         raise ValueError("A translation is called with a client secret, not with a key: pass client_secret=…")
     place = address(endpoint, "calls", translations=translates)

@@ -24,7 +24,7 @@ from ..events import (
 )
 from ..events.server_events import AnySession
 from .asking import ask, json_of, session_wire
-from .places import address, endpoint_of, is_for_translations
+from .places import address, endpoint_of
 
 if TYPE_CHECKING:
     from .wire import Answer
@@ -82,7 +82,7 @@ def create_client_secret(
     endpoint = endpoint_of(endpoint=endpoint, url=url, api_key=api_key, safety_identifier=safety_identifier)
     body: dict[str, Any] = {} if expires_after is None else {"expires_after": _expiry(expires_after)}
     wire = None if session is None else session_wire(session)
-    translates = isinstance(session, TranslationSessionRequest) or is_for_translations(endpoint)
+    translates = isinstance(session, TranslationSessionRequest) or endpoint.intent == "translation"
     if translates or (wire is not None and wire.get("type") == TranslationSession.type):
         translates, wire = True, {"model": DEFAULT_TRANSLATION_MODEL, **_untyped(wire or {})}
     if wire is not None:

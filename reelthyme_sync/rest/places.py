@@ -37,11 +37,6 @@ def endpoint_of(
     return endpoint.with_headers({"OpenAI-Safety-Identifier": safety_identifier}) if safety_identifier else endpoint
 
 
-def is_for_translations(endpoint: Endpoint) -> bool:
-    """Whether the endpoint's sessions are translations."""
-    return urlsplit(endpoint.url).path.rstrip("/").endswith(_TRANSLATIONS)
-
-
 def address(endpoint: Endpoint, path: str, *, translations: bool = False) -> str:
     """The address of a REST call: ``path`` is what comes after ``…/realtime``, or ``…/realtime/translations``."""
     parts = urlsplit(endpoint.url)
