@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
@@ -32,6 +32,9 @@ from .events import (
     evolve,
 )
 from .placing import REQUEST, Placing
+
+if TYPE_CHECKING:
+    from .reply import Reply
 
 State: TypeAlias = Literal["free", "requested", "active", "cancelling"]
 
@@ -59,14 +62,17 @@ class Request:
             None again, ``done`` false, and the request waits.
         error: why the server refused it for good.
         done: nothing more comes of it: the response has ended, was refused, or was never begun because it was
-            cancelled before (no ``response_id``, no ``error``).
+            cancelled before, or could not be sent (no ``response_id``, no ``error``).
+        reply: what the response came to. Whoever makes replies keeps it here; the sequencer has none.
     """
 
     event_id: str
     response_id: str | None = None
     error: Error | None = None
     done: bool = False
+    reply: Reply | None = attrs.field(default=None, repr=False)
     _create: ResponseCreate | None = attrs.field(default=None, repr=False, kw_only=True, alias="create")
+    _before: tuple[ClientEvent, ...] = attrs.field(default=(), repr=False, kw_only=True, alias="before")
     _unwanted: bool = attrs.field(default=False, init=False, repr=False)
 
 
@@ -107,13 +113,14 @@ class ResponseSequencer:
     # --- what we want -------------------------------------------------------------------------------------------
 
     def create(
-        self, response: ResponseParams | Unset = UNSET, *, wait: bool = True
+        self, response: ResponseParams | Unset = UNSET, *, wait: bool = True, before: Sequence[ClientEvent] = ()
     ) -> tuple[Request, list[ClientEvent]]:
         """Ask for a response, as soon as nothing is in its way. With ``conversation="none"`` nothing ever is.
 
         Args:
             response: how it differs from what the session says.
             wait: its turn; else a response in the way is an error.
+            before: what it is to answer: is sent right before it, when its turn comes, or never if that does not come.
 
         Raises:
             ResponseActive: there is one in the way, and it was not to wait.
@@ -123,12 +130,13 @@ class ResponseSequencer:
         if response and response.conversation == "none":
             create = ResponseCreate(event_id=event_id, response=_tagged(response, event_id))
             request = self._asked_beside[event_id] = Request(event_id, create=create)
-            return request, [create]
+            return request, [*before, create]
         if not wait and (self.state != "free" or self._waiting):
             raise ResponseActive(
                 f"The conversation has a response already ({self.state}): cancel it, or wait for its end"
             )
-        request = Request(event_id, create=ResponseCreate(event_id=event_id, response=response))
+        create = ResponseCreate(event_id=event_id, response=response)
+        request = Request(event_id, create=create, before=tuple(before))
         self._waiting.append(request)
         return request, list(self._ask())
 
@@ -181,6 +189,22 @@ class ResponseSequencer:
                     self._asked = Request(event.event_id or "")
             case ResponseCancel(response_id=wanted) if self._active is not None and wanted in (UNSET, self._active):
                 self._cancelling = True
+
+    def not_sent(self, event_id: object) -> list[ClientEvent]:
+        """A ``response.create`` of ours did not go out, and nothing comes of it: what is to be sent instead."""
+        if isinstance(event_id, str) and (request := self._asked_beside.pop(event_id, None)) is not None:
+            request.done = True
+        elif self._asked is not None and self._asked.event_id == event_id:
+            self._asked.done, self._asked = True, None
+            return list(self._ask())
+        return []
+
+    def find(self, response_id: str) -> Request | None:
+        """Whose response this is, while it is under way; in the conversation, also a while after."""
+        if (request := self._beside.get(response_id)) is not None:
+            return request
+        own = filter(None, (self._own, *reversed(self._past)))
+        return next((request for request in own if request.response_id == response_id), None)
 
     # --- what the server says -----------------------------------------------------------------------------------
 
@@ -272,14 +296,17 @@ class ResponseSequencer:
 
     def _withdrawn(self, event_id: str) -> Request | None:
         """The request that was refused. If a response had seemed to be its own, that was another's."""
-        if self._asked is not None and not self._asked.event_id and not event_id.startswith(self._prefix):
+        if self._asked is not None and (
+            not event_id  # a fault of the server's own; if the response begins all the same, it counts as its own, too
+            or (not self._asked.event_id and not event_id.startswith(self._prefix))
+        ):
             event_id = self._asked.event_id  # it may be; if not, what we ask for next is refused, and waits
         for request in filter(None, (self._asked, self._own, *self._past)):
             if request.event_id == event_id:
                 self._asked = None if request is self._asked else self._asked
                 self._own = None if request is self._own else self._own
                 self._past = deque((each for each in self._past if each is not request), maxlen=_REMEMBERED)
-                request.response_id, request.done = None, False
+                request.response_id, request.done, request.reply = None, False, None
                 return request
         return None
 
@@ -299,6 +326,8 @@ class ResponseSequencer:
         if self._waiting and self.state == "free":
             self._asked = self._waiting.popleft()
             assert self._asked._create is not None
+            before, self._asked._before = self._asked._before, ()  # once, also if the request is refused, and waits
+            yield from before
             yield self._asked._create
 
     def _cancel_event(self, response_id: str) -> ResponseCancel:

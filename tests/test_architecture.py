@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["version", "errors", "meanings", "_retry_after", "pcm", "g711", "_addresses", "reconnect", "ids"],
     ["_credentials", "events", "beta"],
-    ["codec", "endpoints", "playback", "schema", "formats", "vad", "placing", "sequencer", "floor", "echo", "tools"],
+    ["codec", "endpoints", "playback", "schema", "formats", "vad", "placing", "echo", "tools"],
     ["usage", "turns"],
     ["conversation"],
     ["resume"],
@@ -66,7 +66,7 @@ LAYERS = [
         "audio.full_duplex",
         "audio.recording",
     ],
-    ["_passage"],
+    ["_passage", "sequencer", "floor"],
     ["_lifeline"],
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
     ["room"],

@@ -14,14 +14,17 @@ from test_reconnect import open_session, until
 
 from reelthyme_sync.errors import InvalidEvent, ResponseActive
 from reelthyme_sync.events import (
+    ConversationItemCreate,
     Disconnected,
     Error,
     ErrorDetail,
+    InputText,
     Reconnected,
     ResponseCancel,
     ResponseCreate,
     ResponseParams,
     ServerEvent,
+    UserMessage,
 )
 from reelthyme_sync.sequencer import Request, ResponseSequencer
 
@@ -259,6 +262,75 @@ def test_metadata_must_leave_room(sequencer):
     with pytest.raises(InvalidEvent, match="17 keys"):
         sequencer.create(full)
     assert sequencer.create(BESIDE)[1]
+
+
+def test_what_a_request_is_to_answer_is_sent_right_before_it_and_once(sequencer):
+    question = ConversationItemCreate(event_id="q", item=UserMessage(content=[InputText(text="?")]))
+    begin(sequencer)
+    request, events = sequencer.create(before=[question])
+    assert events == []
+    _, create = events = sequencer.hear(done("r1"))
+    assert events == [question, create]
+    assert create.event_id == request.event_id
+    assert sequencer.hear(refused(create, BUSY)) == []
+    assert sequencer.hear(Disconnected()) == [create]
+
+
+def test_what_a_cancelled_request_was_to_answer_is_never_sent(sequencer):
+    begin(sequencer)
+    sequencer.create(before=[ConversationItemCreate(item=UserMessage(content=[]))])
+    assert names(sequencer.cancel()) == ["response.cancel"]
+    assert sequencer.hear(done("r1")) == []
+
+
+def test_beside_the_conversation_what_is_to_be_answered_is_sent_at_once(sequencer):
+    question = ConversationItemCreate(item=UserMessage(content=[]))
+    begin(sequencer)
+    assert names(sequencer.create(BESIDE, before=[question])[1]) == ["conversation.item.create", "response.create"]
+
+
+def test_a_request_that_could_not_be_sent_stands_in_nobodys_way(sequencer):
+    request, _ = sequencer.create()
+    following, nothing = sequencer.create()
+    assert nothing == []
+    assert [event.event_id for event in sequencer.not_sent(request.event_id)] == [following.event_id]
+    assert (request.done, request.error, request.response_id) == (True, None, None)
+    assert sequencer.not_sent(request.event_id) == []
+    sequencer.hear(created("r1"))
+    assert following.response_id == "r1"
+
+
+def test_beside_the_conversation_one_that_could_not_be_sent_is_not_waited_for(sequencer):
+    request, _ = sequencer.create(BESIDE)
+    assert sequencer.not_sent(request.event_id) == []
+    assert request.done
+
+
+def test_an_error_that_names_nothing_refuses_what_was_asked_for_last(sequencer):
+    request, _ = sequencer.create()
+    following, _ = sequencer.create()
+    error = Error(error=ErrorDetail(type="server_error", message="The server had an error"))
+    assert not sequencer.settles(error)
+    assert [event.event_id for event in sequencer.hear(error)] == [following.event_id]
+    assert (request.done, request.error) == (True, error)
+
+
+def test_if_it_begins_all_the_same_it_is_one_of_the_servers_own(sequencer):
+    request, _ = sequencer.create()
+    sequencer.hear(Error(error=ErrorDetail(type="server_error")))
+    sequencer.hear(created("r1"))
+    assert (sequencer.state, request.response_id) == ("active", None)
+
+
+def test_a_request_is_found_by_its_response_also_when_that_has_ended(sequencer):
+    request = begin(sequencer)
+    assert sequencer.find("r1") is request
+    sequencer.hear(done("r1"))
+    assert sequencer.find("r1") is request
+    assert sequencer.find("r2") is None
+    beside, (create,) = sequencer.create(BESIDE)
+    sequencer.hear(created("r3", conversation_id=None, metadata=create.response.metadata))
+    assert sequencer.find("r3") is beside
 
 
 def test_what_the_application_sends_by_itself_is_waited_for(sequencer):

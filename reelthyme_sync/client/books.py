@@ -16,6 +16,7 @@ from ..events import (
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     ResponseCreated,
+    ResponseDone,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -95,6 +96,7 @@ class Books:
     def enter(self, event: ServerEvent) -> Entered:
         """The server has said something."""
         settled = self.sequencer.settles(event)
+        request = self.sequencer.find(event.response.id) if isinstance(event, ResponseDone) else None
         due = self.sequencer.hear(event)
         told: list[tuple[str, Any]] = []
         if (update := self.conversation.process_event(event)) is not None:
@@ -107,6 +109,8 @@ class Books:
         usd = None if cost is None or cost.usd is None else float(cost.usd)
         if (reply := self.replies.process_event(event, usd)) is not None:
             told.append(("reply", reply))
+            if request is not None:
+                request.reply = reply
         match event:
             case InputAudioBufferSpeechStarted():
                 told.append(("conversation.interrupted", None))
