@@ -97,7 +97,18 @@ PURE += [
 PURE += ["rest.places"]
 PURE += ["usage", "turns", "reply", "interpreting"]
 PURE += [
-    f"client.{name}" for name in ["books", "content", "cutting", "follow_ups", "input_sound", "narration", "settings"]
+    f"client.{name}"
+    for name in [
+        "books",
+        "content",
+        "cutting",
+        "follow_ups",
+        "input_sound",
+        "narration",
+        "patches",
+        "settings",
+        "updates",
+    ]
 ]
 PURE += [f"audio.{name}" for name in ["channel", "ends", "gate", "packing", "refusals", "valve"]]
 PURE += [f"audio.{name}" for name in ["fading", "gain", "metering", "prebuffer"]]
