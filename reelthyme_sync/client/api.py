@@ -5,51 +5,28 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, TypeAlias
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
-from .. import codec
 from .._credentials import Credential, hidden, hidden_values
 from ..connecting import connect
-from ..errors import AlreadyConnected, ConnectionClosed, ConnectionLost, NotConnected
+from ..errors import AlreadyConnected, ConnectionClosed, NotConnected
 from ..events import ClientEvent, ServerEvent, UnknownEvent, evolve
 from ..ids import generate_id
-from ..session import Outgoing, Session
-from .chronicle import Chronicle, Owner
-from .dispatcher import Dispatcher
+from ..session import Session
+from .chronicle import Chronicle
+from .connection import Connection
 from .event_handler import EventHandler
 from .narration import Closed, RealtimeEvent
-
-Told: TypeAlias = list[tuple[Owner, str, Any]]
-"""Whose handlers, of which name, are given what."""
-
-
-class Narrator(Protocol):
-    """Adds to what handlers are told. Called on threads of the session, and on those that send."""
-
-    def opened(self, session: Session) -> None:
-        """A connection has been opened; nothing has been heard on it yet."""
-
-    def received(self, event: ServerEvent, told: Told) -> Told:
-        """An event of the server, and what the handlers of the connection are told of it."""
-
-    def follow(self) -> None:
-        """What was received has been entered: do what is due because of it."""
-
-    def sent(self, event: ClientEvent | UnknownEvent, told: Told) -> Told:
-        """An event of ours, just before it is sent."""
-
-    def failed(self, error: Exception, told: Told) -> Told:
-        """A handler or a hook has raised."""
-
-    def closed(self, closed: Closed, told: Told) -> Told:
-        """The end."""
+from .narrator import Narrator, Told
 
 
 class _Plain:
     """Adds nothing."""
 
-    def opened(self, session: Session) -> None: ...
+    def opened(self, session: Session) -> _Plain:
+        return self
 
     def received(self, event: ServerEvent, told: Told) -> Told:
         return told
@@ -59,25 +36,36 @@ class _Plain:
     def sent(self, event: ClientEvent | UnknownEvent, told: Told) -> Told:
         return told
 
-    def failed(self, error: Exception, told: Told) -> Told:
-        return told
-
     def closed(self, closed: Closed, told: Told) -> Told:
         return told
+
+    def named(self, end: ConnectionClosed) -> ConnectionClosed:
+        return end
+
+    def failed(self, error: BaseException, told: Told) -> Told:
+        return told
+
+
+def _nothing(session: Session) -> None:
+    pass
 
 
 class RealtimeAPI(EventHandler):
     """One connection at a time, which tells its handlers of all that is said on it.
 
     They are told ``server.NAME`` and then ``server.*`` of what the server says, ``client.NAME`` and ``client.*`` of
-    what we say, and ``close`` at the end. Use it alone for a log or a protocol of your own; ``RealtimeClient`` has one.
+    what we say, and ``close`` at the end, after an ``error`` if the connection was lost. Use it alone for a log or a
+    protocol of your own; ``RealtimeClient`` has one.
 
     Args:
-        session: an open session to be used instead of a connection of its own, from ``connect()`` on.
+        session: an open session to be used instead of a connection of its own, by the one ``connect()`` that there is
+            then.
         url: a relay or a local server; by default OpenAI.
         api_key: as of ``reelthyme_sync.connect``.
         debug: write every event to stderr.
-        threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``.
+        threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``. What
+            comes is never held up for them: it waits in memory, and ``max_queue`` does not bound that.
+        advice: what ``NotConnected`` says.
         options: whatever else ``reelthyme_sync.connect`` takes.
 
     Raises:
@@ -94,6 +82,7 @@ class RealtimeAPI(EventHandler):
         threaded: bool = True,
         chronicle: Chronicle | None = None,
         narrator: Narrator | None = None,
+        advice: str = "RealtimeAPI is not connected: call .connect() first",
         **options: Any,
     ) -> None:
         api_key, options = hidden(api_key), with_hidden_headers(options)  # first: a traceback may show what is local
@@ -103,89 +92,75 @@ class RealtimeAPI(EventHandler):
         self._open: Callable[..., Session] = _opener(url=url, api_key=api_key, **options)
         self._threaded = threaded
         self._narrator: Narrator = _Plain() if narrator is None else narrator
-        self._session: Session | None = None
-        self._dispatcher: Dispatcher | None = None
+        self._advice = advice
+        self._connecting = threading.Lock()
+        self._connection: Connection | None = None  # the latest, also when it has ended
+
+    @property
+    def connection(self) -> Connection:
+        """The one that is open, or that has ended by itself: what came on it can still be asked for.
+
+        Raises:
+            NotConnected: there was none, or you have disconnected.
+            ForkedSession: it belongs to the process from which this one was forked.
+        """
+        connection = self._connection
+        if connection is None or connection.let_go:
+            raise NotConnected(self._advice)
+        connection.session.home.check()
+        return connection
 
     @property
     def session(self) -> Session:
         """The session that is open.
 
         Raises:
-            NotConnected: none is.
+            NotConnected: none is. It says how the last one ended, if you did not disconnect.
+            ForkedSession: it belongs to the process from which this one was forked.
         """
-        session = self._session
-        if session is None or session.closed:
-            raise NotConnected("RealtimeAPI is not connected: call .connect() first")
-        return session
+        connection = self.connection
+        if connection.session.closed:
+            end = connection.end
+            raise NotConnected(self._advice if end is None else f"{self._advice} (the last ended: {end})") from end
+        return connection.session
 
     def is_connected(self) -> bool:
         """Whether events can be sent."""
-        return self._session is not None and not self._session.closed
+        connection = self._connection
+        return connection is not None and not connection.let_go and not connection.session.closed
 
-    def connect(self, model: str | None = None, *, opening: Iterable[ClientEvent] = ()) -> Literal[True]:
-        """Open the connection.
+    def connect(self, model: str | None = None, *, opening: Callable[[Session], object] = _nothing) -> Literal[True]:
+        """Open the connection. If the last is just ending, that comes first, with what handlers are told of it.
 
         Args:
             model: to talk to, if it is not the default's or that of the ``url``.
-            opening: sent before anything is heard.
+            opening: sends what is to be sent before anything is heard.
 
         A server that ends the session at once is no error here: ``close`` is told, after what it said before.
 
         Raises:
-            AlreadyConnected: it is open.
+            AlreadyConnected: it is open, or another thread is opening it.
+            NotConnected: the session that it was made with has been used.
             MissingApiKey, ConnectFailed, ValueError: as of ``reelthyme_sync.connect``.
         """
-        if self.is_connected():
-            raise AlreadyConnected("Already connected")
-        self._chronicle.mark()
-        self._chronicle.begin()
-        session = self._given if self._given is not None else self._open(model)
-        self._given = None
-        dispatcher = Dispatcher(session.ordinal, self._chronicle, session.screen, self._failed, threaded=self._threaded)
-        self._session, self._dispatcher = session, dispatcher
-
-        def received(event: ServerEvent) -> bool:
-            self.log("received", event)
-            told: Told = [(self, f"server.{event.type}", event), (self, "server.*", event)]
-            dispatcher.post(self._narrator.received(event, told), event)
-            self._narrator.follow()
-            return True
-
-        def sent(outgoing: Outgoing) -> None:
-            event = _typed(outgoing)
-            self.log("sent", event)
-            told: Told = [(self, f"client.{event.type}", event), (self, "client.*", event)]
-            dispatcher.post(self._narrator.sent(event, told))
-
-        def ended() -> None:
-            cause = session.end
-            assert cause is not None
-            closed = Closed(isinstance(cause, ConnectionLost), cause)
-            dispatcher.post(self._narrator.closed(closed, [(self, "close", closed)]))
-            self._chronicle.end(lambda: session.end or cause)
-            dispatcher.end()
-
-        self._narrator.opened(session)
-        session.observe(sent)
+        if not self._connecting.acquire(blocking=False):
+            raise AlreadyConnected("Already connecting, on another thread")
         try:
-            with contextlib.suppress(ConnectionClosed):  # so soon: handlers are told of it, and of what was said before
-                for event in opening:
-                    session.send(event)
-        except BaseException:
-            session.close()
-            raise
+            if self.is_connected():
+                raise AlreadyConnected("Already connected")
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._connect(model)
+            self._connection.open(opening)
         finally:
-            session.intercept(received, last=True)
-            session.on_end(ended)
+            self._connecting.release()
         return True
 
     def disconnect(self) -> Literal[True]:
         """End the connection; what was sent goes out first, and what has arrived is told to handlers. Idempotent."""
-        session, dispatcher, self._session = self._session, self._dispatcher, None
-        if session is not None and dispatcher is not None:
-            session.close()
-            if session.end is not None:  # otherwise this is a thread of the session's, which has to end first
-                dispatcher.join()
+        if (connection := self._connection) is not None:
+            connection.let_go = True
+            connection.close()
         return True
 
     def send(self, name: str | ClientEvent, data: Mapping[str, Any] | None = None) -> Literal[True]:
@@ -221,33 +196,47 @@ class RealtimeAPI(EventHandler):
 
     def post(self, told: Told) -> None:
         """Have handlers told, where and when it is their turn: behind those of all that has happened before."""
-        if self._dispatcher is not None:
-            self._dispatcher.post(told)
+        if self._connection is not None:
+            self._connection.post(told)
 
     def events(self) -> Iterator[ServerEvent]:
         """All events of the server until the end, each after its handlers have run, on this thread.
 
-        For ``threaded=False``; the first is the first of the connection.
+        For ``threaded=False``; the first is the first of the connection, which may have ended meanwhile.
 
         Raises:
-            NotConnected: there is no connection.
+            NotConnected: there was no connection, or you have disconnected.
             ConcurrentReceive: handlers run on another thread.
             ConnectionLost: it ended although nobody closed it.
         """
-        session, dispatcher = self.session, self._dispatcher
-        assert dispatcher is not None
-        yield from dispatcher.events()
-        if isinstance(end := session.end, ConnectionLost):
-            raise end
+        yield from self.connection.events()
 
     def log(self, *words: object) -> Literal[True]:
-        """Write to stderr, with the time, if ``debug`` is on."""
+        """Write to stderr, with the time, if ``debug`` is on. One that is closed is no error."""
         if self.debug:
             time = RealtimeEvent.now("client", UnknownEvent(type="")).time
-            sys.stderr.write(" ".join([f"[Websocket/{time}]", *(str(word) for word in words)]) + "\n")
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # none at all, a broken pipe, a closed file
+                sys.stderr.write(" ".join([f"[Websocket/{time}]", *(str(word) for word in words)]) + "\n")
         return True
 
-    def _failed(self, error: Exception) -> None:
+    def _connect(self, model: str | None) -> Connection:
+        if self._given is None:
+            session = self._open(model)
+        elif self._connection is None:
+            session = self._given
+        else:
+            raise NotConnected("The session that this was made with has been used: make another, with another session")
+        return Connection(
+            self,
+            session,
+            self._chronicle,
+            self._narrator,
+            log=self.log,
+            failed=self._failed,
+            threaded=self._threaded,
+        )
+
+    def _failed(self, error: BaseException) -> None:
         self._tell(self._narrator.failed(error, [(self, "error", error)]))
 
 
@@ -264,7 +253,3 @@ def _opener(**options: Any) -> Callable[[str | None], Session]:
     """
     inspect.signature(connect).bind(**options)
     return lambda model: connect(**{**options, **({"model": model} if model is not None else {})})
-
-
-def _typed(outgoing: Outgoing) -> ClientEvent | UnknownEvent:
-    return outgoing if isinstance(outgoing, ClientEvent) else codec.decode_client(codec.encode(outgoing))

@@ -32,8 +32,8 @@ _ENDS_KEPT: Final = 64
 class Owner(Protocol):
     """Who has handlers."""
 
-    def run(self, happening: Happening) -> None:
-        """Call those of its name."""
+    def run(self, happening: Happening, catches: type[BaseException] = Exception) -> None:
+        """Call those of its name; what they raise of this kind, stops nobody."""
 
 
 @attrs.frozen

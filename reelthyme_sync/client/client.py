@@ -6,6 +6,7 @@ handler; handlers run behind that, one event after another, on the dispatcher's 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
@@ -90,10 +91,30 @@ class RealtimeClient(ReferenceClient):
     ) -> None:
         self.disconnect()
 
+    def connect(self, model: str | None = None) -> Literal[True]:
+        """Open the connection, and tell the server what the session is to be.
+
+        After a loss, devices of the lost connection are released, and the conversation goes on: the items stay here,
+        and the new server knows nothing of them. After ``disconnect`` it is another conversation.
+
+        Raises:
+            AlreadyConnected: it is open, or another thread is opening it.
+            NotConnected: the session that the client was made with has been used.
+            MissingApiKey, ConnectFailed, ValueError: as of ``reelthyme_sync.connect``.
+        """
+        if not self.is_connected():
+            self._release()
+        return super().connect(model)
+
     def disconnect(self) -> None:
-        """End the connection, and release its devices. Tools and settings stay; the conversation is forgotten."""
-        self._release()
-        super().disconnect()
+        """End the connection, and release its devices. Tools and settings stay for the next. Idempotent.
+
+        What was said can be read, and exported, until then: the next connection begins another conversation.
+        """
+        try:
+            self._release()
+        finally:
+            super().disconnect()
 
     # --- what people do -----------------------------------------------------------------------------------------
 
@@ -181,7 +202,7 @@ class RealtimeClient(ReferenceClient):
         """
         session = self.session
         self._chronicle.mark()
-        cancels = self._keeper.cancel()
+        cancels = self._keeper.account.cancel()
         if self._playing is not None:
             return self._playing.flush(first=cancels)
         for event in cancels:
@@ -199,7 +220,7 @@ class RealtimeClient(ReferenceClient):
             RequestRefused: the server refused what this thread had last asked for.
             NotConnected, ConnectionClosed: nobody is there.
         """
-        self.session  # noqa: B018  # or it says that there is none
+        self.realtime.connection  # noqa: B018  # or it says that there is none
         return self._waits.for_final_reply(timeout)
 
     # --- sound --------------------------------------------------------------------------------------------------
@@ -212,7 +233,7 @@ class RealtimeClient(ReferenceClient):
             NotConnected: nobody is there.
         """
         playing = self._playing = stream(self.session, speaker=speaker, barge_in=barge_in, with_audio=True)
-        self._keeper.silence = lambda first: playing.flush(first=first)
+        self._keeper.account.silence = lambda first: playing.flush(first=first)
         self._devices += (playing.stop,)
         return playing
 
@@ -288,7 +309,7 @@ class RealtimeClient(ReferenceClient):
     @property
     def usage(self) -> UsageMeter:
         """What the session has used so far, and what that costs."""
-        return self._keeper.books.usage
+        return self._keeper.usage
 
     def transcripts(self) -> Iterator[Turn]:
         """What the user says, turn by turn, in the order of speech, from the connection's first to its last.
@@ -318,9 +339,9 @@ class RealtimeClient(ReferenceClient):
 
     def _release(self) -> None:
         self._playing, devices, self._devices = None, self._devices, ()
-        self._keeper.silence = self._keeper.send_all
-        for stop in reversed(devices):
-            stop()
+        with contextlib.ExitStack() as stopping:  # all of them, the last first, whatever one of them raises
+            for stop in devices:
+                stopping.callback(stop)
 
 
 def _as_input(given: str | Item | ItemReference | ConversationItem) -> Item | ItemReference:

@@ -20,6 +20,9 @@ log = logging.getLogger("reelthyme_sync")
 LINGER: Final = 5.0
 """Seconds that the end waits for handlers that are still running."""
 
+BACKLOG: Final = 10_000
+"""Arrivals that wait for their handlers when it is time to say so: two minutes of speech."""
+
 
 @attrs.frozen
 class _Arrival:
@@ -47,7 +50,7 @@ class Dispatcher:
         number: int,
         chronicle: Chronicle,
         screen: Callable[[ServerEvent], ServerEvent | None],
-        failed: Callable[[Exception], object],
+        failed: Callable[[BaseException], object],
         *,
         threaded: bool,
     ) -> None:
@@ -57,7 +60,11 @@ class Dispatcher:
         self._failed = failed
         self._mailbox: Mailbox[_Arrival] = Mailbox()
         self._posting = threading.Lock()  # what is noted first is carried first
+        self._posted = self._taken = 0
+        self._warned = False
         self._iterating = threading.Lock()
+        # On a thread of ours, sys.exit() in a handler can end nothing but the handler.
+        self._catches: type[BaseException] = BaseException if threaded else Exception
         self._worker = Worker(f"reelthyme-dispatch-{ordinal}", self._run, log_failure) if threaded else None
         if self._worker is not None:
             self._chronicle.handled_on(STARTING, number)  # what is posted before it runs has not been handled
@@ -72,6 +79,10 @@ class Dispatcher:
         """
         with self._posting:
             self._mailbox.push(_Arrival(self._chronicle.note(told, self._number), event))
+            self._posted += 1
+            if self._posted - self._taken >= BACKLOG and not self._warned:
+                self._warned = True
+                log.warning("%d events wait for handlers: %s", BACKLOG, self._advice)
 
     def events(self) -> Iterator[ServerEvent]:
         """Run the handlers here; gives each event of the server once they have run.
@@ -107,12 +118,18 @@ class Dispatcher:
         finally:
             self._chronicle.handled_on(None, self._number)
 
+    @property
+    def _advice(self) -> str:
+        return "iterate over events()" if self._worker is None else "one of them takes too long"
+
     def _arrivals(self) -> Iterator[_Arrival]:
         while True:
             try:
-                yield self._mailbox.get()
+                arrival = self._mailbox.get()
             except MailboxEnded:
                 return
+            self._taken += 1
+            yield arrival
 
     def _handle(self, arrival: _Arrival) -> ServerEvent | None:
         """Call the handlers, unless the hooks drop the event; gives it as they left it."""
@@ -120,18 +137,21 @@ class Dispatcher:
         if event is None and arrival.event is not None:
             self._chronicle.drop(arrival.happenings)
             return None
-        for happening in arrival.happenings:
-            if self._worker is not None:
-                self._chronicle.mark_at(happening)
-            changed = happening.payload is arrival.event and event is not arrival.event
-            happening.owner.run(self._chronicle.tell_as(happening, event) if changed else happening)
-        self._chronicle.handled(arrival.happenings)
+        try:
+            for happening in arrival.happenings:
+                if self._worker is not None:
+                    self._chronicle.mark_at(happening)
+                changed = happening.payload is arrival.event and event is not arrival.event
+                told = self._chronicle.tell_as(happening, event) if changed else happening
+                happening.owner.run(told, catches=self._catches)
+        finally:
+            self._chronicle.handled(arrival.happenings)
         return event
 
     def _screened(self, event: ServerEvent) -> ServerEvent | None:
         try:
             return self._screen(event)
-        except Exception as error:  # the user's fault must not keep what comes after it from being told
+        except self._catches as error:  # the user's fault must not keep what comes after it from being told
             log.exception("an incoming hook failed on %s", event.type)
             self._failed(error)
             return None

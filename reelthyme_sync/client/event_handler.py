@@ -102,26 +102,32 @@ class EventHandler:
         """
         return self._chronicle.wait(self._home(name), name, timeout).payload
 
-    def run(self, happening: Happening) -> None:
-        """Call the handlers of what has been noted already."""
+    def handles(self, *names: str) -> bool:
+        """Whether there is a handler of one of these names."""
+        return any(self._handlers.get(name) or self._next_handlers.get(name) for name in names)
+
+    def run(self, happening: Happening, catches: type[BaseException] = Exception) -> None:
+        """Call the handlers of what has been noted already; what they raise of this kind, is told to ``error``."""
         with self._changing:  # a handler that is added by one of these waits for the next time
             handlers = [*self._handlers.get(happening.name, ()), *self._next_handlers.pop(happening.name, ())]
         for handler in handlers:
             try:
                 handler(happening.payload)
-            except Exception as error:  # the user's fault must not keep the others from being told
+            except catches as error:  # the user's fault must not keep the others from being told
                 log.exception("a handler of %s failed", happening.name)
                 if happening.name != "error":
                     self._failed(error)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         """A handler, or something else of the user's, has raised."""
         self.dispatch("error", error)
 
     def _tell(self, told: Iterable[tuple[Owner, str, Any]]) -> None:
         for happening in self._chronicle.note(told):
-            happening.owner.run(happening)
-            self._chronicle.handled([happening])
+            try:
+                happening.owner.run(happening)
+            finally:
+                self._chronicle.handled([happening])
 
     def _home(self, name: str) -> EventHandler:
         """Who has the handlers of this name."""

@@ -12,12 +12,13 @@ from .. import codec
 from .._credentials import Credential, hidden
 from ..conversation import ConversationItem, RealtimeConversation
 from ..endpoints import DEFAULT_MODEL, Intent
-from ..errors import AlreadyConnected, NotConnected
+from ..errors import AlreadyConnected
 from ..events import (
     UNSET,
     ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,
+    Error,
     FunctionTool,
     ResponseParams,
     ServerEvent,
@@ -30,13 +31,15 @@ from ..session import Session
 from ..tools import Tool
 from ..usage import PUBLISHED, PriceTable
 from .api import RealtimeAPI, with_hidden_headers
+from .chronicle import Happening
 from .content import UserPart, user_content
 from .cutting import cut_of
 from .event_handler import EventHandler
 from .input_sound import InputSound, Sound
 from .keeper import Keeper, Limits
+from .patches import SessionFields, patch_of
 from .pending import PendingReply
-from .settings import DEFAULTS, SessionFields, Settings
+from .session_settings import SessionSettings, purpose
 from .toolbox import Toolbox
 from .waits import Waits
 
@@ -68,9 +71,6 @@ class ReferenceClient(EventHandler):
         limits = Limits(usd=budget_usd, seconds=max_duration)
         if (budget := limits.budget()) is not None and session is None and "endpoint" not in options:
             budget.check(model or DEFAULT_MODEL, prices)
-        self._first = {} if session is not None or intent or options.get("call_id") else DEFAULTS
-        self._kind = intent or "realtime"
-        self._settings = Settings(self._first, self._kind)
         self.conversation = RealtimeConversation(keep_audio=keep_audio)
         self._tools = Toolbox(tool_timeout, self._told_failure)
         self._keeper = Keeper(
@@ -82,6 +82,8 @@ class ReferenceClient(EventHandler):
             keep_audio=keep_audio,
             limits=limits,
             wake=self._chronicle.wake,
+            refused=lambda error: self._settings.take_back(error),
+            failed=self._told_failure,
         )
         self.realtime = RealtimeAPI(
             session,
@@ -91,9 +93,11 @@ class ReferenceClient(EventHandler):
             threaded=threaded,
             chronicle=self._chronicle,
             narrator=self._keeper,
+            advice="Not connected, use .connect() first",
             **options,
             **{name: value for name, value in {"model": model, "intent": intent}.items() if value is not None},
         )
+        self._settings = SessionSettings(*purpose(session, url, intent, options), self._tools, self.realtime)
         self._waits = Waits(
             self._chronicle,
             self,
@@ -103,7 +107,6 @@ class ReferenceClient(EventHandler):
             follow_up=self._keeper.follow_up,
         )
         self._sound = InputSound()
-        self._began = 0
 
     # --- the connection -----------------------------------------------------------------------------------------
 
@@ -112,10 +115,9 @@ class ReferenceClient(EventHandler):
         """The session that is open.
 
         Raises:
-            NotConnected: none is.
+            NotConnected: none is. It says how the last one ended, if you did not disconnect.
+            ForkedSession: it belongs to the process from which this one was forked.
         """
-        if not self.is_connected():
-            raise NotConnected("Not connected, use .connect() first")
         return self.realtime.session
 
     def is_connected(self) -> bool:
@@ -131,22 +133,23 @@ class ReferenceClient(EventHandler):
         """
         if self.is_connected():
             raise AlreadyConnected("Already connected, use .disconnect() first")
-        self._began = self._chronicle.position
-        update = self._settings.update(self._tools.declarations)
-        return self.realtime.connect(model, opening=[] if update is None else [update])
+        return self.realtime.connect(model, opening=self._settings.open)
 
     def disconnect(self) -> None:
-        """End the connection. Tools and settings stay for the next; the conversation is forgotten. Idempotent."""
+        """End the connection. Tools and settings stay for the next, which begins another conversation. Idempotent.
+
+        What was said can be read, and exported, until then.
+        """
+        self._keeper.conclude()
         self.realtime.disconnect()
-        with self._keeper.lock:
-            self.conversation.clear()
 
     def reset(self) -> Literal[True]:
-        """Disconnect, and forget all: handlers, tools and settings too."""
+        """Disconnect, and forget all: what was said, handlers, tools and settings."""
         self.disconnect()
+        self._keeper.forget()
         self.clear_event_handlers()
         self._tools.clear()
-        self._settings = Settings(self._first, self._kind)
+        self._settings.forget()
         return True
 
     def clear_event_handlers(self) -> Literal[True]:
@@ -171,32 +174,26 @@ class ReferenceClient(EventHandler):
     ) -> Literal[True]:
         """Change what the session is; before connecting too. What is not given stays, None turns a thing off.
 
+        What the server refuses is told as ``error``, or to the log, and is wanted no more. All of one call is refused
+        or taken together.
+
         Args:
-            session: any settings, as a class (``RealtimeSession(...)``) or a dictionary in the shape of the wire.
+            session: any settings, as a class (``RealtimeSession(...)``) or a dictionary in the shape of the wire, in
+                which short names have their place, too; ``UnknownPart(raw={...})`` says what is no name of OpenAI's.
             fields: the most common ones, by short names: ``instructions``, ``turn_detection="server_vad"``, ``voice``,
                 ...; see ``SessionFields``.
 
         Raises:
-            ValueError: a format is unknown, or a tool has the name of one that was added.
+            TypeError: no session has a setting of this name.
+            ValueError: a format or a kind of detection is unknown, or a tool has the name of one that was added.
+            InvalidEvent: it cannot be sent, and is forgotten again.
         """
-        changed = self._settings.patched(session, fields)
-        changed.check(tool.name or "" for tool in self._tools.declarations)
-        self._settings = changed
-        return self._tell_settings()
+        self._settings.change(patch_of(session, fields))
+        return True
 
     def get_turn_detection_type(self) -> str | None:
         """How the service finds out that the user has finished; None if it does not, and you say so."""
-        ours = self._settings.turn_detection
-        if not isinstance(ours, Unset):
-            return ours
-        theirs = self.realtime.session.configuration if self.is_connected() else None
-        return Settings({} if theirs is None else codec.unstructure(theirs)).turn_detection or None
-
-    def _tell_settings(self, *, with_tools: bool = False) -> Literal[True]:
-        update = self._settings.update(self._tools.declarations, with_tools=with_tools)
-        if update is not None and self.is_connected():
-            self.realtime.send(update)
-        return True
+        return self._settings.turn_detection
 
     # --- tools --------------------------------------------------------------------------------------------------
 
@@ -223,9 +220,7 @@ class ReferenceClient(EventHandler):
             made = Tool.defined(tool, handler)  # type: ignore[arg-type]  # which says so if there is none
         else:
             made = tool if isinstance(tool, Tool) else Tool.of(tool)
-        self._settings.check([made.declaration.name or ""])
-        self._tools.add(made, timeout)
-        self._tell_settings()
+        self._settings.add_tool(made, timeout)
         return made
 
     def remove_tool(self, name: str) -> Literal[True]:
@@ -234,8 +229,8 @@ class ReferenceClient(EventHandler):
         Raises:
             ValueError: there is none of this name.
         """
-        self._tools.remove(name)
-        return self._tell_settings(with_tools=True)
+        self._settings.remove_tool(name)
+        return True
 
     # --- the conversation ---------------------------------------------------------------------------------------
 
@@ -253,7 +248,7 @@ class ReferenceClient(EventHandler):
             TypeError: a part is none of these.
             NotConnected, ConnectionClosed: nobody is there.
         """
-        self._ask_for(self._message(content))
+        self._ask_for(self._message(content), at_once=True)
         return True
 
     def append_input_audio(self, audio: Sound) -> Literal[True]:
@@ -310,7 +305,7 @@ class ReferenceClient(EventHandler):
                 raise ValueError(f'Could not find item "{item_id}"')
             events = [cut_of(item, sample_count)]
         self._chronicle.mark()
-        for event in [*self._keeper.cancel(), *events]:
+        for event in [*self._keeper.account.cancel(), *events]:
             session.send(event)
         return item
 
@@ -323,10 +318,12 @@ class ReferenceClient(EventHandler):
             TimeoutError: it has not in time.
             NotConnected, ConnectionClosed: nobody is there.
         """
-        self.session  # noqa: B018  # or it says that there is none
-        if self._keeper.came_late and not self._chronicle.since(self.realtime, "server.session.created", self._began):
+        self.realtime.connection  # noqa: B018  # or it says that there is none
+        if self._keeper.account.came_late and not self._chronicle.since(
+            self.realtime, "server.session.created", self._chronicle.beginning
+        ):
             return True  # and somebody else has received that
-        self._chronicle.wait(self.realtime, "server.session.created", timeout, after=self._began)
+        self._chronicle.wait(self.realtime, "server.session.created", timeout, after=self._chronicle.beginning)
         return True
 
     def wait_for_next_item(self, timeout: float | None = None) -> ConversationItem:
@@ -344,7 +341,7 @@ class ReferenceClient(EventHandler):
         return self._next_item("conversation.item.completed", timeout)
 
     def _next_item(self, name: str, timeout: float | None) -> ConversationItem:
-        self.session  # noqa: B018  # or it says that there is none
+        self.realtime.connection  # noqa: B018  # or it says that there is none
         item = self._waits.for_next(name, timeout)
         assert isinstance(item, ConversationItem)
         return item
@@ -358,24 +355,36 @@ class ReferenceClient(EventHandler):
         return [ConversationItemCreate(event_id=generate_id("evt_"), item=UserMessage(content=parts))]
 
     def _ask_for(
-        self, message: list[ClientEvent], response: ResponseParams | Unset = UNSET, *, wait: bool = True
+        self,
+        message: list[ClientEvent],
+        response: ResponseParams | Unset = UNSET,
+        *,
+        wait: bool = True,
+        at_once: bool = False,
     ) -> PendingReply:
-        """Send the message, and ask for a response. This thread's waits count from before it."""
-        session = self.session
-        position = self._chronicle.mark()
-        for event in message:
-            session.send(event)
-        request = self._keeper.request(response, wait=wait, commit=self.get_turn_detection_type() is None)
+        """Ask for a response to the message, which is sent with the request, or at once. Waits count from before it."""
+        self.session  # noqa: B018  # or it says that there is none
+        account, mark = self._keeper.account, self._chronicle.mark()
+        alone = not isinstance(response, Unset) and response.conversation == "none"
+        commit = not alone and self.get_turn_detection_type() is None
+        first, before = (message, []) if at_once else ([], message)
+        request = account.request(response, wait=wait, commit=commit, first=first, before=before)
         ids = [request.event_id, *(str(event.event_id) for event in message)]
         self._chronicle.adopt(ids)
-        alone = not isinstance(response, Unset) and response.conversation == "none"
-        return PendingReply(request, frozenset(ids), position, alone, self._waits.for_reply, self._keeper.drop)
+        return PendingReply(request, frozenset(ids), mark, alone, self._waits.for_reply, account.drop)
 
     def _home(self, name: str) -> EventHandler:
         return self.realtime if name.startswith(("server.", "client.")) else self
 
+    def run(self, happening: Happening, catches: type[BaseException] = Exception) -> None:
+        """Call the handlers of what has been noted already. An error of the server that nobody takes is logged."""
+        taken = self.handles("error", "realtime.event") or self.realtime.handles("server.error", "server.*")
+        if isinstance(told := happening.payload, Error) and not taken:
+            log.warning("the server's error %s (%s), about %s", told.error.code, told.error.type, told.error.param)
+        super().run(happening, catches)
+
     def _told_failure(self, error: Exception) -> None:
-        log.error("a tool failed: %r", error, exc_info=error)
+        log.error("a tool, or a hook, failed: %r", error, exc_info=error)
         self.realtime.post([(self, "error", error)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from ..events import ClientEvent, FunctionTool, McpApprovalRequest, ServerEvent, UnknownEvent
+from ..events import FunctionTool, McpApprovalRequest
 from ..events.base import Unset
 from ..session import Session
 from ..tool_runner import ToolRunner
@@ -96,8 +96,8 @@ class Toolbox:
         if (runner := self._runner) is not None:
             runner.cancel(call_id)
 
-    def open(self, session: Session, respond: Callable[[], None]) -> None:
-        """Run what this session calls."""
+    def open(self, session: Session, respond: Callable[[], object]) -> ToolRunner:
+        """Run what this session calls, until ``close``. The runner is to be given what passes there."""
         runner = ToolRunner(
             ordinal=session.ordinal, send=session.send, respond=respond, failed=self._failed, timeout=self._timeout
         )
@@ -106,20 +106,11 @@ class Toolbox:
                 runner.add(kept.tool, timeout=kept.timeout)
             runner.approver = self._approver
             self._runner = runner
+        return runner
 
-    def hear(self, event: ServerEvent) -> None:
-        """The server has said something."""
-        if (runner := self._runner) is not None:
-            runner.hear(event)
-
-    def note_sent(self, event: ClientEvent | UnknownEvent) -> None:
-        """We have sent something."""
-        if (runner := self._runner) is not None and isinstance(event, ClientEvent):
-            runner.note_sent(event)
-
-    def close(self) -> None:
-        """Run nothing more for this session. Does not wait for what runs."""
+    def close(self, runner: ToolRunner) -> None:
+        """Run nothing more for its session. Does not wait for what runs."""
         with self._changing:
-            runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.close()
+            if self._runner is runner:
+                self._runner = None
+        runner.close()
