@@ -108,13 +108,16 @@ def test_an_old_connection_that_ends_late_takes_nothing_from_the_new_one(transpo
 
 
 def test_who_connects_as_soon_as_a_connection_is_lost_has_a_whole_new_one(transports):
-    client = RealtimeClient()
+    client, told = RealtimeClient(), []
+    client.on("close", told.append)
     for number in range(20):
         client.connect()
         client.session._link.abort()
         while client.is_connected():
             pass
+        told.clear()
         client.connect()
+        assert len(told) == 1  # the old end comes first
         client.realtime.send("mark")
         transports[-1].push({"type": "x"})
         assert client.wait_for_next("server.x", PATIENCE).type == "x", number

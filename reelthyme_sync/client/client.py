@@ -50,19 +50,21 @@ class RealtimeClient(ReferenceClient):
     Handlers are called with what happened: ``conversation.updated`` with an ``Update``, ``conversation.item.appended``
     and ``conversation.item.completed`` with the ``ConversationItem``, ``conversation.interrupted`` with None, ``reply``
     with a ``Reply``, ``realtime.event`` with a ``RealtimeEvent`` (everything on the wire), ``error`` with the server's
-    ``Error`` or with what a handler or tool raised, ``close`` with a ``Closed``; and ``server.NAME``, ``server.*``,
-    ``client.NAME``, ``client.*`` with the protocol's own events.
+    ``Error``, with what a handler or tool raised, or with the ``ConnectionLost`` that ended it, ``close`` with a
+    ``Closed``; and ``server.NAME``, ``server.*``, ``client.NAME``, ``client.*`` with the protocol's own events.
 
     What a wait finds is counted from what its thread did last: ``say``, then ``wait_for_reply``, misses nothing.
 
     Args:
-        session: an open session to use; it is closed with the client. By default one is opened when connecting.
+        session: an open session to use, for one connection; it is closed with the client. By default one is opened
+            whenever the client connects.
         url: a relay or a local server; by default OpenAI.
         api_key: as of ``connect``.
         model: to talk to.
         intent: ``"transcription"`` or ``"translation"`` instead of a conversation.
         debug: write every event to stderr.
-        threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``.
+        threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``. What
+            comes waits for them in memory, as much as it is: ``max_queue`` bounds only what is sent.
         keep_audio: keep the sound of items and replies: 170 MB an hour of speech.
         tool_timeout: seconds that a tool may take; None: for ever.
         budget_usd: US dollars after which the session is ended, with a warning at 80 %.
