@@ -41,8 +41,12 @@ from .streaming import AudioStream, stream
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .client import RealtimeAPI, RealtimeClient, RealtimeConversation
+    from .client import PendingReply, RealtimeAPI, RealtimeClient, RealtimeConversation
+    from .conversation import ConversationItem
     from .echo import EchoCanceller
+    from .reply import Reply
+    from .tools import ToolCall
+    from .turns import Turn
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -55,6 +59,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectionClosed",
     "ConnectionLost",
+    "ConversationItem",
     "EchoCanceller",
     "Endpoint",
     "EventsMissed",
@@ -64,6 +69,7 @@ __all__ = [
     "InvalidSignature",
     "MissingApiKey",
     "NotConnected",
+    "PendingReply",
     "ProtocolError",
     "PushToTalk",
     "RealtimeAPI",
@@ -71,10 +77,13 @@ __all__ = [
     "RealtimeConversation",
     "RealtimeError",
     "Reconnect",
+    "Reply",
     "RequestCancelled",
     "RequestRefused",
     "ResponseActive",
     "Session",
+    "ToolCall",
+    "Turn",
     "__version__",
     "capture_audio",
     "connect",
@@ -82,7 +91,14 @@ __all__ = [
 ]
 
 
-_LATE = {"EchoCanceller": ".echo"} | dict.fromkeys(["RealtimeAPI", "RealtimeClient", "RealtimeConversation"], ".client")
+_LATE = {
+    "EchoCanceller": ".echo",
+    "ToolCall": ".tools",
+    "ConversationItem": ".conversation",
+    "Reply": ".reply",
+    "Turn": ".turns",
+    **dict.fromkeys(["PendingReply", "RealtimeAPI", "RealtimeClient", "RealtimeConversation"], ".client"),
+}
 """What not everybody wants, and what costs the import of the package too much: where it is."""
 
 

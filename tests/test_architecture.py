@@ -131,6 +131,7 @@ PURE += [
         "refusal",
         "settings",
         "toolmatch",
+        "unknown",
         "usage",
     ]
 ]

@@ -368,11 +368,12 @@ class TestValues:
         with pytest.raises(ValueError, match="read-only"):
             update.item.formatted.audio[0] = 1
 
-    def test_a_value_shows_neither_words_nor_sound(self):
+    def test_a_value_shows_what_it_is_and_how_its_words_begin_and_no_sound(self):
         conversation = RealtimeConversation()
-        (_, update, loud) = told(conversation, ConversationItemAdded(item=assistant()), words("secret"), sound(TONE))
-        assert "secret" not in repr(update.item)
-        assert len(repr(loud)) < 200
+        added = ConversationItemAdded(item=assistant())
+        (_, update, loud) = told(conversation, added, words("Good day! " * 20), sound(TONE))
+        assert repr(update.item) == f"<ConversationItem 'a' assistant, in_progress, '{'Good day! ' * 6}…'>"
+        assert repr(loud.item) == repr(update.item)[:-1] + f", {loud.item.audio_ms} ms>"
 
     def test_other_threads_may_read_while_it_grows(self):
         conversation = RealtimeConversation()

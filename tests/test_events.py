@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 import pytest
 
+import reelthyme_sync
 from reelthyme_sync import events
 from reelthyme_sync.events import (
     CLIENT_EVENTS,
@@ -207,6 +208,10 @@ class TestRepr:
     def test_shows_why_it_failed(self) -> None:
         assert "no such item" in repr(Error(error=ErrorDetail(message="no such item")))
 
+    def test_what_the_server_says_of_an_error_is_shown_whole(self):
+        message = "Cannot update a conversation's voice if assistant audio is present: " + "begin another session. " * 5
+        assert repr(message) in repr(Error(error=ErrorDetail(message=message)))
+
 
 def test_parts_and_events_are_two_families() -> None:
     assert not [cls for cls in RECORDS if issubclass(cls, Event) and issubclass(cls, Part)]
@@ -217,3 +222,9 @@ def test_literals_are_of_one_kind() -> None:
     literals = [each for each in ANNOTATIONS if get_origin(each) is Literal]
     assert literals
     assert all(len({type(value) for value in get_args(each)}) == 1 for each in literals)
+
+
+def test_the_shop_window_has_all_that_it_promises():
+    assert [name for name in reelthyme_sync.__all__ if not hasattr(reelthyme_sync, name)] == []
+    for name in ("ConversationItem", "PendingReply", "Reply", "ToolCall", "Turn"):
+        assert name in reelthyme_sync.__all__

@@ -76,6 +76,12 @@ def test_without_a_question_it_follows_the_instructions_or_greets():
     assert ANSWERS.answer(Question(spoken_to=False)).text.startswith("Hello!")
 
 
+def test_beside_the_conversation_it_says_what_it_is_told_to_say_and_not_what_answers_the_user():
+    asked = Question(text="What is two plus two?", outputs=["7"], aside="Say exactly: content")
+    assert ANSWERS.answer(asked) == Say("content")
+    assert ANSWERS.answer(Question(text="What is two plus two?", aside="What did he say?")).text == "2 plus 2 is 4."
+
+
 @pytest.mark.parametrize(
     ("text", "call"),
     [

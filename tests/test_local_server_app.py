@@ -284,3 +284,44 @@ def test_without_aiohttp_it_says_what_to_install(monkeypatch):
 def test_the_package_has_no_other_names():
     with pytest.raises(AttributeError, match="no_such_name"):
         local_server.no_such_name  # noqa: B018 - the access is the test
+
+
+def updated_with(server, **session):
+    client = Client(server.url)
+    with contextlib.closing(client.socket):
+        client.receive()
+        client.send("session.update", event_id="mine", session={"type": "realtime", **session})
+        return client.receive()
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"voice": "cedar"}, "session.voice"),
+        ({"audio": {"input": {"turn_detection": {"type": "server_vad", "patience": 3}}}}, "turn_detection.patience"),
+        (
+            {"tools": [{"type": "function", "name": "a"}, {"type": "function", "name": "b", "x": 1}]},
+            "session.tools[1].x",
+        ),
+    ],
+)
+def test_a_parameter_that_there_is_not_is_refused_by_its_path(server, session, param):
+    refused = updated_with(server, **session)
+    assert (refused["type"], refused["error"]["code"]) == ("error", "unknown_parameter")
+    assert refused["error"]["param"].endswith(param)
+    assert refused["error"]["event_id"] == "mine"
+
+
+def test_whatever_a_session_may_be_told_is_known(server):
+    schema = {"type": "object", "properties": {"x": {"anything": [{"goes": None}]}}}
+    turn_detection = {"type": "semantic_vad", "eagerness": "low"}
+    told = updated_with(
+        server,
+        instructions="Be brief.",
+        audio={"input": {"turn_detection": turn_detection, "transcription": None}, "output": {"speed": 1}},
+        tools=[{"type": "function", "name": "a", "parameters": schema}, {"type": "new", "of": {"them": 1}}],
+        tracing={"metadata": {"a": {"b": 1}}},
+        prompt={"id": "p", "variables": {"name": "x"}},
+        include=["item.input_audio_transcription.logprobs"],
+    )
+    assert told["type"] == "session.updated"

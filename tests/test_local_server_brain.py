@@ -19,6 +19,7 @@ from reelthyme_sync.events import (
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    DurationUsage,
     FunctionCallOutput,
     FunctionTool,
     InputAudio,
@@ -221,7 +222,9 @@ def test_spoken_turn_with_turn_detection():
         *AUDIO_ENDED,
         *ENDED,
     ]
-    assert one(events, "conversation.item.input_audio_transcription.completed").transcript == "hello"
+    told = one(events, "conversation.item.input_audio_transcription.completed")
+    assert told.transcript == "hello"
+    assert told.usage == DurationUsage(seconds=(2500 - 700) / 1000)  # as the service bills this model
     deltas = [pcm.decode_base64(event.delta) for event in of(events, "response.output_audio.delta")]
     assert b"".join(deltas) == SPOKEN
     transcript = "".join(event.delta for event in of(events, "response.output_audio_transcript.delta"))

@@ -345,8 +345,8 @@ def test_47_cancel_response_cuts_the_item_at_the_sample_that_was_heard(peer):
     ("item_id", "refusal"),
     [
         ("nobody", 'Could not find item "nobody"'),
-        ("call", 'Can only cancelResponse messages with type "message"'),
-        ("user", 'Can only cancelResponse messages with role "assistant"'),
+        ("call", 'Can only cancel_response messages with type "message"'),
+        ("user", 'Can only cancel_response messages with role "assistant"'),
         ("silent", "Could not find audio on item to cancel"),
     ],
 )

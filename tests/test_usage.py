@@ -312,3 +312,13 @@ def test_nonsense_does_not_raise(seconds):
     assert meter.process_event(spoken(usage=DurationUsage(seconds=seconds))) is not None
     assert meter.usd is not None
     assert meter.usd >= 0
+
+
+def test_a_meter_shows_its_totals():
+    meter = UsageMeter()
+    meter.process_event(created())
+    meter.process_event(done(USAGE))
+    assert repr(meter) == f"<UsageMeter 1300 input, 896 cached, 300 output, {meter.usd} USD>"
+    meter.process_event(created("no-such-model"))
+    meter.process_event(done(USAGE, "resp_2"))
+    assert repr(meter).endswith(f", at least {meter.at_least_usd} USD>")

@@ -16,13 +16,15 @@ UserPart: TypeAlias = str | InputText | InputAudio | InputImage | UnknownPart | 
 """Text; a content part; or its dictionary, in which ``audio`` may be bytes or an array."""
 
 
-def user_content(parts: Iterable[UserPart]) -> list[UserContent]:
-    """The parts as the wire has them. What is given is not changed.
+def user_content(parts: UserPart | Iterable[UserPart]) -> list[UserContent]:
+    """The parts, or the one part, as the wire has them. What is given is not changed.
 
     Raises:
         TypeError: one is none of these.
     """
-    return [_part(each) for each in ([parts] if isinstance(parts, str) else parts)]
+    if isinstance(parts, str | InputText | InputAudio | InputImage | UnknownPart | Mapping):
+        return [_part(parts)]
+    return [_part(each) for each in parts]
 
 
 def _part(given: UserPart) -> UserContent:

@@ -16,9 +16,9 @@ def cut_of(item: ConversationItem, sample_count: int) -> ConversationItemTruncat
         ValueError: the item is no message of the assistant with sound, or the count is below zero.
     """
     if item.type != "message":
-        raise ValueError('Can only cancelResponse messages with type "message"')
+        raise ValueError('Can only cancel_response messages with type "message"')
     if item.role != "assistant":
-        raise ValueError('Can only cancelResponse messages with role "assistant"')
+        raise ValueError('Can only cancel_response messages with role "assistant"')
     if sample_count < 0:
         raise ValueError(f"sample_count counts what was heard: it must not be below zero, as {sample_count} is")
     part = next((part for part in item.parts if part.spoken), None)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from ..events import InputImage
 from ..pcm import encode_base64
 
-Image: TypeAlias = "bytes | str | os.PathLike[str]"
+Image: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
 """The bytes of a file, or where it is."""
 
 _BEGINNINGS: Final = (
@@ -26,7 +26,7 @@ def input_image(image: Image) -> InputImage:
         ValueError: it is no PNG, JPEG, WebP or GIF.
         OSError: the file cannot be read.
     """
-    data = image if isinstance(image, bytes) else Path(image).read_bytes()
+    data = bytes(image) if isinstance(image, bytes | bytearray | memoryview) else Path(image).read_bytes()
     kind = next((kind for beginning, kind in _BEGINNINGS if data.startswith(beginning)), None)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         kind = "webp"

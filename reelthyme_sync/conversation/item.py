@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+SHOWN: Final = 60
+"""Characters of its words that a ``repr`` shows."""
+
 Message: Final = (SystemMessage, UserMessage, AssistantMessage)
 
 
@@ -52,7 +55,7 @@ class FormattedTool:
     type: Literal["function"] = "function"
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ConversationItem:
     """One item, as it was when you got it: it does not change when the conversation goes on.
 
@@ -67,10 +70,20 @@ class ConversationItem:
     """
 
     id: str
-    announced: Item = attrs.field(repr=False)
-    parts: tuple[Said, ...] = attrs.field(default=(), repr=False)
+    announced: Item
+    parts: tuple[Said, ...] = ()
     ended: bool = False
     completed: bool = False
+
+    def __repr__(self) -> str:
+        shown = [f"{self.id!r} {self.role or self.type}, {self.status}"]
+        if isinstance(self.announced, FunctionCall):
+            shown.append(self.announced.name)
+        if words := self.full_text:
+            shown.append(repr(words if len(words) <= SHOWN else f"{words[:SHOWN]}…"))
+        if self.audio_ms:
+            shown.append(f"{self.audio_ms} ms")
+        return f"<ConversationItem {', '.join(shown)}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ConversationItem) and self._said() == other._said()

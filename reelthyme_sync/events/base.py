@@ -44,8 +44,12 @@ class Value:
     def __repr__(self) -> str:
         """The class and the fields that are set; audio and other long text by its beginning and length."""
         fields = attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
-        values = ((field.name, getattr(self, field.name)) for field in fields if field.repr)
-        shown = ", ".join(f"{name}={_brief(value)}" for name, value in values if value is not UNSET)
+        values = ((field, getattr(self, field.name)) for field in fields if field.repr)
+        shown = ", ".join(
+            f"{field.name}={field.repr(value) if callable(field.repr) else _brief(value)}"
+            for field, value in values
+            if value is not UNSET
+        )
         return f"{type(self).__name__}({shown})"
 
 

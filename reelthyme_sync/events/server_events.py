@@ -28,7 +28,7 @@ class ErrorDetail(Part):
     """What went wrong, and which event of yours caused it."""
 
     type: str = ""
-    message: str = ""
+    message: str = attrs.field(default="", repr=repr)  # shown whole
     code: str | None = None
     param: str | None = None  # the path to the field at fault, such as "session.type"
     event_id: str | None = None  # the one that you gave to the event at fault

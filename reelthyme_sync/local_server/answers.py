@@ -32,6 +32,7 @@ class Question:
         instructions: those of the response, else of the session.
         spoken_to: whether there is a user message at all.
         pictures: how many it shows.
+        aside: the instructions of a response beside the conversation, which say what is wanted instead of a message.
     """
 
     text: str = ""
@@ -41,6 +42,7 @@ class Question:
     instructions: str = ""
     spoken_to: bool = True
     pictures: int = 0
+    aside: str = ""
 
 
 @attrs.frozen
@@ -120,6 +122,8 @@ class Answers:
 
     def answer(self, question: Question) -> Answer:
         """What to say, or which tool to call."""
+        if (asked := _ECHO.match(question.aside.strip())) is not None:
+            return Say(_plain(asked))
         if question.outputs:
             return Say(" ".join(read_aloud(output) for output in question.outputs))
         return self._scripted(question) or self._called(question) or Say(self._words(question))
@@ -166,7 +170,11 @@ def _counted(number: int, thing: str) -> str:
 
 def _echo(text: str) -> str | None:
     found = _ECHO.search(text)
-    return found[1].strip().strip("\"'").strip() if found else None
+    return _plain(found) if found else None
+
+
+def _plain(found: re.Match[str]) -> str:
+    return found[1].strip().strip("\"'").strip()
 
 
 def _sum(text: str) -> str | None:

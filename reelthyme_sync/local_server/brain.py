@@ -62,7 +62,8 @@ from .plan import plan
 from .production import Production, Reason
 from .refusal import Refusal, invalid_value, missing
 from .settings import AnySettings, format_of, given, input_of, realtime_session, transcription_session, updated
-from .usage import transcription_usage
+from .unknown import check_known
+from .usage import transcript_usage
 
 SHORTEST_COMMIT_MS: Final = 100
 
@@ -148,9 +149,10 @@ class Brain:
         """The first event of a session."""
         return self._numbered([SessionCreated(session=self._settings)])
 
-    def receive(self, event: ClientEvent | UnknownEvent) -> list[ServerEvent]:
-        """The answer to an event. A refused event changes nothing."""
+    def receive(self, event: ClientEvent | UnknownEvent, data: str | bytes | None = None) -> list[ServerEvent]:
+        """The answer to an event, which came as ``data``. A refused event changes nothing."""
         try:
+            check_known(event, data)
             return self._numbered(self._handle(event))
         except Refusal as refusal:
             return self._numbered([refusal.as_event(event.event_id or None)])
@@ -331,7 +333,7 @@ class Brain:
                 for word in words
             ),
             ConversationItemInputAudioTranscriptionCompleted(
-                item_id=entry.id, transcript=text, usage=transcription_usage(entry.sound, text)
+                item_id=entry.id, transcript=text, usage=transcript_usage(entry.sound, text, input_of(self._settings))
             ),
         ]
 

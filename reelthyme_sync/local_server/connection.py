@@ -76,7 +76,7 @@ class Connection:
         except ProtocolError as error:
             await self._send(self._brain.receive_nonsense(str(error)))
         else:
-            await self._send(self._brain.receive(event))
+            await self._send(self._brain.receive(event, data))
 
     async def _send(self, events: list[ServerEvent]) -> None:
         """Start what the brain wants done, and send what it answered."""

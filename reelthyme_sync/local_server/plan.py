@@ -33,6 +33,7 @@ class Plan:
     Attributes:
         context: what is answered to, oldest first.
         beside: whether the conversation stays as it is, and other responses may run meanwhile.
+        aside: what such a one is told to do, where it is given nothing else to answer.
     """
 
     context: tuple[Entry, ...]
@@ -46,6 +47,7 @@ class Plan:
     max_output_tokens: MaxOutputTokens
     metadata: dict[str, str] | None
     beside: bool
+    aside: str
 
     def question(self) -> Question:
         """What the answering brain is asked. Only complete once everything in the context has been heard."""
@@ -59,6 +61,7 @@ class Plan:
             instructions=self.instructions,
             spoken_to=bool(messages),
             pictures=len(messages[-1].pictures) if messages else 0,
+            aside=self.aside,
         )
 
     def response(self, response_id: str, conversation_id: str) -> Response:
@@ -91,6 +94,7 @@ def plan(
     asked = given(given(params.audio, ResponseAudio()).output, ResponseAudioOutput())
     tools = given(params.tools, given(session.tools, []))
     choice = given(params.tool_choice, given(session.tool_choice, "auto"))
+    beside = params.conversation == "none"
     return Plan(
         context=_context(params, conversation, new_id, format_of(input_of(session))),
         instructions=given(params.instructions, given(session.instructions, "")),
@@ -102,7 +106,8 @@ def plan(
         must_call=choice == "required" or isinstance(choice, ToolChoiceFunction),
         max_output_tokens=given(params.max_output_tokens, given(session.max_output_tokens, "inf")),
         metadata=given(params.metadata, None),
-        beside=params.conversation == "none",
+        beside=beside,
+        aside=given(params.instructions, "") if beside and not isinstance(params.input, list) else "",
     )
 
 

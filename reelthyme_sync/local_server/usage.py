@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from .. import pcm
 from ..events import (
     AssistantMessage,
+    AudioInput,
     CachedTokensDetails,
+    DurationUsage,
     FunctionCall,
     FunctionCallOutput,
     InputTokenDetails,
     OutputTokenDetails,
     ResponseUsage,
     TokensUsage,
+    Transcription,
     TranscriptionTokenDetails,
 )
 from .conversation import Entry
@@ -71,8 +74,10 @@ def response_usage(context: Iterable[Entry], instructions: str, output: Iterable
     )
 
 
-def transcription_usage(sound: bytes, text: str) -> TokensUsage:
-    """What a transcript takes."""
+def transcript_usage(sound: bytes, text: str, hearing: AudioInput) -> TokensUsage | DurationUsage:
+    """What a transcript takes: of the oldest model the seconds, of the others tokens."""
+    if isinstance(by := hearing.transcription, Transcription) and by.model == "whisper-1":
+        return DurationUsage(seconds=pcm.bytes_to_ms(len(sound)) / 1000)
     heard, written = heard_tokens(sound), text_tokens(text)
     details = TranscriptionTokenDetails(text_tokens=0, audio_tokens=heard)
     return TokensUsage(

@@ -82,6 +82,12 @@ class UsageMeter:
         self._counted: deque[tuple[str, int]] = deque(maxlen=KEPT)  # what a server may tell twice
         self._unknown: set[str | None] = set()  # models of which was said that they have no price
 
+    def __repr__(self) -> str:
+        counts = ((kind, getattr(self.total, kind)) for kind in ("input", "cached", "output"))
+        tokens = ", ".join(f"{count} {kind}" for kind, count in counts)
+        usd = f"{self._at_least} USD" if self._complete else f"at least {self._at_least} USD"
+        return f"<UsageMeter {tokens}, {usd}>"
+
     @property
     def total(self) -> TokenCount:
         """All tokens: of the responses and of the transcriptions."""
