@@ -92,13 +92,14 @@ def test_an_old_connection_that_ends_late_takes_nothing_from_the_new_one(transpo
     client.connect()
     old = client.session
     old.intercept(lambda _: stuck.set() or not go_on.wait(PATIENCE))
-    transports[0].push({"type": "x"})
+    transports[0].push({"type": "x"}, added(user("late")))
     assert stuck.wait(PATIENCE)
     client.disconnect()  # gives up on it after a tenth of a second
     client.connect()
     old.on_end(old_is_over.set)
     go_on.set()
     assert old_is_over.wait(PATIENCE)
+    assert client.conversation.get_items() == []
     clock = call("i1", "clock", "{}")
     transports[1].push(added(clock), begun(), item_done(clock), ended(clock))
     assert client.wait_for_next_item(PATIENCE).id == "i1"
@@ -110,7 +111,7 @@ def test_an_old_connection_that_ends_late_takes_nothing_from_the_new_one(transpo
 def test_who_connects_as_soon_as_a_connection_is_lost_has_a_whole_new_one(transports):
     client, told = RealtimeClient(), []
     client.on("close", told.append)
-    for number in range(20):
+    for number in range(10):
         client.connect()
         client.session._link.abort()
         while client.is_connected():
@@ -339,6 +340,15 @@ def test_a_handler_that_exits_ends_nothing_but_itself():
         peer.client.on("close", told.append)
         peer.says({"type": "x"})
     assert [type(each).__name__ for each in told] == ["SystemExit", "UnknownEvent", "Closed"]
+
+
+def test_debugging_shows_what_passes_in_both_directions(capsys):
+    with Peer(debug=True) as peer:
+        peer.says({"type": "x"})
+        peer.client.realtime.send("y")
+    printed = capsys.readouterr().err
+    assert "received UnknownEvent" in printed
+    assert "sent UnknownEvent" in printed
 
 
 def test_debugging_without_a_stderr_loses_nothing(monkeypatch):
