@@ -86,6 +86,8 @@ class RealtimeAPI(EventHandler):
         **options: Any,
     ) -> None:
         api_key, options = hidden(api_key), with_hidden_headers(options)  # first: a traceback may show what is local
+        if session is not None and not isinstance(session, Session):
+            raise TypeError(f"session is a Session, not {type(session).__name__}: an address is url=, a key api_key=")
         super().__init__(chronicle)
         self.debug = debug
         self._given = session
@@ -95,6 +97,9 @@ class RealtimeAPI(EventHandler):
         self._advice = advice
         self._connecting = threading.Lock()
         self._connection: Connection | None = None  # the latest, also when it has ended
+
+    def __repr__(self) -> str:
+        return f"<RealtimeAPI {'connected' if self.is_connected() else 'not connected'}>"
 
     @property
     def connection(self) -> Connection:

@@ -30,13 +30,15 @@ from ..events.base import Unset
 from ..playback import Heard
 from ..reply import Reply
 from ..streaming import AudioStream, stream
+from ..tool_runner import Approver
 from ..tools import Tool
+from ..tools.output import output_text
 from ..turns import Turn
 from ..usage import UsageMeter
+from .content import response_params
 from .images import Image, input_image
 from .pending import PendingReply
-from .reference import ReferenceClient, response_params
-from .toolbox import Approver
+from .reference import ReferenceClient
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,11 +49,12 @@ class RealtimeClient(ReferenceClient):
         with RealtimeClient() as client:
             print(client.say("Hello!").text(timeout=30))
 
-    Handlers are called with what happened: ``conversation.updated`` with an ``Update``, ``conversation.item.appended``
-    and ``conversation.item.completed`` with the ``ConversationItem``, ``conversation.interrupted`` with None, ``reply``
-    with a ``Reply``, ``realtime.event`` with a ``RealtimeEvent`` (everything on the wire), ``error`` with the server's
-    ``Error``, with what a handler or tool raised, or with the ``ConnectionLost`` that ended it, ``close`` with a
-    ``Closed``; and ``server.NAME``, ``server.*``, ``client.NAME``, ``client.*`` with the protocol's own events.
+    Handlers are called with one argument, what happened: ``conversation.updated`` with an ``Update``,
+    ``conversation.item.appended`` and ``conversation.item.completed`` with the ``ConversationItem``,
+    ``conversation.interrupted`` with None, ``reply`` with a ``Reply``, ``realtime.event`` with a ``RealtimeEvent``
+    (everything on the wire), ``error`` with the server's ``Error``, with what a handler or a tool raised, or with the
+    ``ConnectionLost``, ``close`` with a ``Closed``; and ``server.NAME``, ``server.*``, ``client.NAME``, ``client.*``
+    with the protocol's own events, and ``server.reelthyme.budget_warning`` with those of this library.
 
     What a wait finds is counted from what its thread did last: ``say``, then ``wait_for_reply``, misses nothing.
 
@@ -61,7 +64,8 @@ class RealtimeClient(ReferenceClient):
         url: a relay or a local server; by default OpenAI.
         api_key: as of ``connect``.
         model: to talk to.
-        intent: ``"transcription"`` or ``"translation"`` instead of a conversation.
+        intent: ``"transcription"`` or ``"translation"`` instead of a conversation; a ``url`` may say so, too, and a
+            ``session`` does. These begin without settings of ours.
         debug: write every event to stderr.
         threaded: handlers run on a thread of the library; otherwise on the one that iterates over ``events()``. What
             comes waits for them in memory, as much as it is: ``max_queue`` bounds only what is sent.
@@ -82,6 +86,10 @@ class RealtimeClient(ReferenceClient):
 
     _playing: AudioStream | None = None
     _devices: tuple[Callable[[], None], ...] = ()
+
+    def __repr__(self) -> str:
+        state = "connected" if self.is_connected() else "not connected"
+        return f"<RealtimeClient {state}, {len(self.conversation.get_items())} items>"
 
     def __enter__(self) -> RealtimeClient:
         if not self.is_connected():
@@ -178,6 +186,9 @@ class RealtimeClient(ReferenceClient):
             image: a PNG, JPEG, WebP or GIF file: its bytes, or where it is.
             text: what the user says about it, which is answered; without it, the picture only waits to be spoken of.
 
+        Returns:
+            The answer to come; None without a text.
+
         Raises:
             ValueError: it is no such picture.
             OSError: the file cannot be read.
@@ -230,10 +241,14 @@ class RealtimeClient(ReferenceClient):
     def play(self, speaker: Speaker | None = None, *, barge_in: bool = True) -> AudioStream:
         """Play what the assistant says, until the client disconnects or the stream is stopped; as ``stream``.
 
+        What an earlier ``play`` has begun stops: it would sound twice.
+
         Raises:
             AudioUnavailable: there is no speaker to be had.
             NotConnected: nobody is there.
         """
+        if self._playing is not None:
+            self._playing.stop()
         playing = self._playing = stream(self.session, speaker=speaker, barge_in=barge_in, with_audio=True)
         self._keeper.account.silence = lambda first: playing.flush(first=first)
         self._devices += (playing.stop,)
@@ -287,12 +302,21 @@ class RealtimeClient(ReferenceClient):
         self.add_tool(Tool.of(function, name, description), timeout=timeout)
         return function
 
-    def send_tool_output(self, call_id: str, output: str) -> Literal[True]:
+    def send_tool_output(self, call_id: str, output: object) -> Literal[True]:
         """Answer a call of a function that you run yourself; then ask for the response, with ``create_response``.
 
         If a tool of ``add_tool`` was called beside it, the response follows by itself when all have their answers.
+
+        Args:
+            call_id: of the call.
+            output: a text as it is; anything else as JSON, as for a tool.
+
+        Raises:
+            TypeError: it has no JSON form.
+            NotConnected, ConnectionClosed: nobody is there.
         """
-        return self.realtime.send(ConversationItemCreate(item=FunctionCallOutput(call_id=call_id, output=output)))
+        item = FunctionCallOutput(call_id=call_id, output=output_text(output))
+        return self.realtime.send(ConversationItemCreate(item=item))
 
     def cancel_tools(self, call_id: str | None = None) -> None:
         """Tell the assistant that a call, or every one that runs, was cancelled. What it gives later is dropped."""

@@ -1,4 +1,4 @@
-"""What a user's message consists of, given in whichever way is at hand."""
+"""What is said and asked for, given in whichever way is at hand: the parts of a user's message, and a response."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from .. import codec
-from ..events import InputAudio, InputImage, InputText, UserMessage
-from ..events.base import UnknownPart
+from ..events import UNSET, InputAudio, InputImage, InputText, ResponseParams, UserMessage
+from ..events.base import UnknownPart, Unset
 from ..events.content import UserContent
 from ..pcm import encode_base64
 from .input_sound import pcm16
@@ -25,6 +25,13 @@ def user_content(parts: UserPart | Iterable[UserPart]) -> list[UserContent]:
     if isinstance(parts, str | InputText | InputAudio | InputImage | UnknownPart | Mapping):
         return [_part(parts)]
     return [_part(each) for each in parts]
+
+
+def response_params(response: ResponseParams | Mapping[str, Any] | None) -> ResponseParams | Unset:
+    """How a response is to differ from what the session says; UNSET if in nothing."""
+    if response is None:
+        return UNSET
+    return response if isinstance(response, ResponseParams) else codec.structure(dict(response), ResponseParams)
 
 
 def _part(given: UserPart) -> UserContent:

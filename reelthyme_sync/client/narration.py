@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
 from ..errors import ConnectionClosed
-from ..events import Event
+from ..events import CLIENT_EVENTS, SERVER_EVENTS, Event
+from ..schema.problems import alike
+
+NAMES: Final = (
+    "conversation.updated",
+    "conversation.item.appended",
+    "conversation.item.completed",
+    "conversation.interrupted",
+    "reply",
+    "realtime.event",
+    "error",
+    "close",
+)
+"""What a client tells of, beside ``server.NAME``, ``server.*``, ``client.NAME`` and ``client.*``."""
+
+
+def doubt(name: str) -> str | None:
+    """What speaks against a name that somebody wants to hear of; None if it may happen."""
+    if name in NAMES or name.startswith(("server.", "client.")):
+        return None
+    of_the_server = name in SERVER_EVENTS or name.startswith("reelthyme.")
+    side = "server" if of_the_server else "client" if name in CLIENT_EVENTS else None
+    meant = {} if side is None else {name: f"{side}.{name}"}
+    return f"nothing of the name {name} happens by itself{alike(name, NAMES, old=meant)}"
 
 
 @attrs.frozen

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from typing_extensions import Unpack
 
-from .. import codec
 from .._credentials import Credential, hidden
 from ..conversation import ConversationItem, RealtimeConversation
 from ..endpoints import DEFAULT_MODEL, Intent
@@ -32,11 +31,12 @@ from ..tools import Tool
 from ..usage import PUBLISHED, PriceTable
 from .api import RealtimeAPI, with_hidden_headers
 from .chronicle import Happening
-from .content import UserPart, user_content
+from .content import UserPart, response_params, user_content
 from .cutting import cut_of
-from .event_handler import EventHandler
+from .event_handler import EventHandler, Handler
 from .input_sound import InputSound, Sound
 from .keeper import Keeper, Limits
+from .narration import doubt
 from .patches import SessionFields, patch_of
 from .pending import PendingReply
 from .session_settings import SessionSettings, purpose
@@ -102,9 +102,8 @@ class ReferenceClient(EventHandler):
             self._chronicle,
             self,
             self.realtime,
-            has_tool=self._tools.__contains__,
+            goes_on=self._keeper.goes_on,
             is_follow_up=self._keeper.is_follow_up,
-            follow_up=self._keeper.follow_up,
         )
         self._sound = InputSound()
 
@@ -238,11 +237,12 @@ class ReferenceClient(EventHandler):
         """Have the server forget an item."""
         return self.realtime.send(ConversationItemDelete(item_id=item_id))
 
-    def send_user_message_content(self, content: Iterable[UserPart] = ()) -> Literal[True]:
+    def send_user_message_content(self, content: UserPart | Iterable[UserPart] = ()) -> Literal[True]:
         """Send a message of the user, if it has any content, and ask for a response.
 
         Args:
-            content: texts; content parts; or their dictionaries, in which ``audio`` may be bytes or an array.
+            content: texts; content parts; or their dictionaries, in which ``audio`` may be bytes or an array. One of
+                them needs no list.
 
         Raises:
             TypeError: a part is none of these.
@@ -348,7 +348,7 @@ class ReferenceClient(EventHandler):
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _message(self, content: Iterable[UserPart]) -> list[ClientEvent]:
+    def _message(self, content: UserPart | Iterable[UserPart]) -> list[ClientEvent]:
         parts = user_content(content)
         if not parts:
             return []
@@ -370,8 +370,14 @@ class ReferenceClient(EventHandler):
         first, before = (message, []) if at_once else ([], message)
         request = account.request(response, wait=wait, commit=commit, first=first, before=before)
         ids = [request.event_id, *(str(event.event_id) for event in message)]
-        self._chronicle.adopt(ids)
-        return PendingReply(request, frozenset(ids), mark, alone, self._waits.for_reply, account.drop)
+        pending = PendingReply(request, frozenset(ids), mark, alone, self._waits.for_reply, account)
+        self._chronicle.adopt(ids, None if alone else pending)
+        return pending
+
+    def _add(self, handlers: dict[str, list[Handler]], name: str, handler: Handler) -> None:
+        super()._add(handlers, name, handler)
+        if (why := doubt(name)) is not None:
+            log.warning("a handler: %s", why)
 
     def _home(self, name: str) -> EventHandler:
         return self.realtime if name.startswith(("server.", "client.")) else self
@@ -386,10 +392,3 @@ class ReferenceClient(EventHandler):
     def _told_failure(self, error: Exception) -> None:
         log.error("a tool, or a hook, failed: %r", error, exc_info=error)
         self.realtime.post([(self, "error", error)])
-
-
-def response_params(response: ResponseParams | Mapping[str, Any] | None) -> ResponseParams | Unset:
-    """How a response is to differ from what the session says; UNSET if in nothing."""
-    if response is None:
-        return UNSET
-    return response if isinstance(response, ResponseParams) else codec.structure(dict(response), ResponseParams)
