@@ -64,6 +64,7 @@ class Request:
         done: nothing more comes of it: the response has ended, was refused, or was never begun because it was
             cancelled before, or could not be sent (no ``response_id``, no ``error``).
         reply: what the response came to. Whoever makes replies keeps it here; the sequencer has none.
+        follow_up: the request that goes on from what the reply has called. Whoever asks for it keeps it here.
     """
 
     event_id: str
@@ -71,6 +72,7 @@ class Request:
     error: Error | None = None
     done: bool = False
     reply: Reply | None = attrs.field(default=None, repr=False)
+    follow_up: Request | None = attrs.field(default=None, repr=False)
     _create: ResponseCreate | None = attrs.field(default=None, repr=False, kw_only=True, alias="create")
     _before: tuple[ClientEvent, ...] = attrs.field(default=(), repr=False, kw_only=True, alias="before")
     _unwanted: bool = attrs.field(default=False, init=False, repr=False)
@@ -306,7 +308,7 @@ class ResponseSequencer:
                 self._asked = None if request is self._asked else self._asked
                 self._own = None if request is self._own else self._own
                 self._past = deque((each for each in self._past if each is not request), maxlen=_REMEMBERED)
-                request.response_id, request.done, request.reply = None, False, None
+                request.response_id, request.done, request.reply, request.follow_up = None, False, None, None
                 return request
         return None
 

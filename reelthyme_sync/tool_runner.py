@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -22,8 +22,10 @@ from .events import (
     UNSET,
     ClientEvent,
     ConversationItemCreate,
+    FunctionCall,
     FunctionCallOutput,
     FunctionTool,
+    Item,
     McpApprovalRequest,
     McpApprovalResponse,
     ServerEvent,
@@ -31,9 +33,13 @@ from .events import (
 )
 from .tools import Tool, ToolCall, error_output
 from .tools.calls import Calls, Question
+from .tools.declared import Declared
 from .tools.output import error_text, refusal
 
 CANCELLED: Final = "cancelled"
+
+Approver: TypeAlias = Callable[[McpApprovalRequest], bool | str]
+"""Decides whether the service may call a tool of an MCP server: True, or not; a text says why not."""
 
 
 def _nothing() -> None:
@@ -70,8 +76,9 @@ class ToolRunner:
 
     Each call is answered once: with what the function returns, with its exception, or because it was cancelled or took
     too long. When all the calls of a response are answered, and it is done, ``respond`` is called, once: unless the
-    response was cancelled or failed. A call of a function that is not known here is the application's to answer, and is
-    waited for. A call of a response beside the conversation is the application's alone.
+    response was cancelled or failed. A call of a function that is not known here, but was declared to the service, is
+    the application's to answer, and is waited for; of one that was never declared, or is not any more, the model is
+    told that there is none. A call of a response beside the conversation is the application's alone.
 
     The thread of a function that takes too long, or is cancelled, cannot be ended: it is left behind, what it returns
     is dropped, and ``ToolCall.cancelled`` lets it know.
@@ -79,14 +86,15 @@ class ToolRunner:
     Args:
         ordinal: the N in the threads' names, ``reelthyme-tool-N``.
         send: sends an event; may raise ``ConnectionClosed``, and then all is over, quietly.
-        respond: asks for the response that goes on from the answers.
+        respond: asks for the response that goes on from the answers; is given the ids of the responses that called.
         failed: is told what a function raised, and which took too long; not that the model's arguments do not fit.
         timeout: seconds that a call may take, if its tool does not say otherwise; None: as long as it likes.
         at_once: how many may run at the same time; the others wait, in order.
 
     Attributes:
         approver: decides whether the service may call a tool of an MCP server: gets the request on a thread of its own,
-            and tells yes or no. What it raises is a no, with the reason. None: the application answers.
+            and tells True for yes. Anything else is a no; a text, or what it raises, is the reason. None: the
+            application answers.
     """
 
     def __init__(
@@ -94,12 +102,12 @@ class ToolRunner:
         *,
         ordinal: int,
         send: Callable[[ClientEvent], object],
-        respond: Callable[[], object],
+        respond: Callable[[Sequence[str]], object],
         failed: Callable[[Exception], None],
         timeout: float | None = 30.0,
         at_once: int = 8,
     ) -> None:
-        self.approver: Callable[[McpApprovalRequest], bool] | None = None
+        self.approver: Approver | None = None
         self._name = f"reelthyme-tool-{ordinal}"
         self._send = send
         self._respond = respond
@@ -109,6 +117,7 @@ class ToolRunner:
         self._deciding = threading.Lock()
         self._tools: dict[str, tuple[Tool, float | None]] = {}
         self._calls = Calls()
+        self._declared = Declared()
         self._waiting: deque[_Run] = deque()
         self._running: list[_Run] = []
         self._alarm = Alarm(f"reelthyme-tool-timer-{ordinal}")
@@ -151,6 +160,7 @@ class ToolRunner:
         with self._deciding:
             if self._closed:
                 return
+            self._declared.hear(event)
             questions = self._calls.hear(event)
             self._waiting.extend(filter(None, map(self._run_of, questions)))
             due = self._calls.take_due()
@@ -161,7 +171,27 @@ class ToolRunner:
     def note_sent(self, event: ClientEvent) -> None:
         """Something was sent, or is about to be. What the application itself answers, is not answered here."""
         with self._deciding:
+            self._declared.note_sent(event)
             self._calls.note_sent(event)
+
+    def take_over(self, session: object) -> None:
+        """The service has said what the session is, before there was somebody here to hear of it."""
+        with self._deciding:
+            self._declared.begin(session)
+
+    def answers(self, items: Iterable[Item]) -> bool:
+        """Whether the model asks something in these items of a response, and all of it is answered here."""
+        with self._deciding:
+            asked = [item for item in items if isinstance(item, FunctionCall | McpApprovalRequest)]
+            return bool(asked) and all(self._is_ours(item) for item in asked)
+
+    def forgo(self, response_id: str | None = None) -> list[str]:
+        """What this response, or None: any, has called or still calls is answered, but ``respond`` is not called.
+
+        Gives the responses for which it would have been, or might have been.
+        """
+        with self._deciding:
+            return self._calls.forgo(response_id)
 
     def cancel(self, call_id: str | None = None) -> None:
         """Tell the model that a call was cancelled, and forget its result. Nothing happens if it is answered already.
@@ -191,7 +221,14 @@ class ToolRunner:
         if isinstance(question, McpApprovalRequest):
             return None if self.approver is None else _approval(question, self.approver)
         tool, timeout = self._tools.get(question.name, (None, None))
-        return None if tool is None else _call(question, tool, timeout)
+        if tool is not None:
+            return _call(question, tool, timeout)
+        return _nobodys(question) if self._declared.lacks(question.name) else None
+
+    def _is_ours(self, question: FunctionCall | McpApprovalRequest) -> bool:
+        if isinstance(question, McpApprovalRequest):
+            return self.approver is not None
+        return question.name in self._tools or self._declared.lacks(question.name)
 
     def _start(self) -> None:
         """Begin what waits, as far as there is room."""
@@ -241,14 +278,14 @@ class ToolRunner:
         if first and self._sends(partial(self._send, ConversationItemCreate(item=answer))):
             with self._deciding:
                 self._calls.sent(run.id)
-                due = self._calls.take_due() and not self._closed
+                due = [] if self._closed else self._calls.take_due()
             self._go_on(due)
         self._start()
         return first
 
-    def _go_on(self, due: bool) -> None:
+    def _go_on(self, due: Sequence[str]) -> None:
         if due:
-            self._sends(self._respond)
+            self._sends(partial(self._respond, due))
 
     def _sends(self, send: Callable[[], object]) -> bool:
         """Send something. False if the session is over; what else goes wrong, keeps the model from nothing."""
@@ -275,17 +312,28 @@ def _call(call: ToolCall, tool: Tool, timeout: float | None) -> _Run:
     )
 
 
+def _nobodys(call: ToolCall) -> _Run:
+    output = FunctionCallOutput(call_id=call.call_id, output=refusal(f'Tool "{call.name}" has not been added'))
+    return _Run(call.call_id, call.name, work=lambda: output, refuse=partial(_no_output, call.call_id))
+
+
 def _no_output(call_id: str, reason: Exception | str) -> FunctionCallOutput:
     output = refusal(reason) if isinstance(reason, str) else error_output(reason)
     return FunctionCallOutput(call_id=call_id, output=output)
 
 
-def _approval(request: McpApprovalRequest, approver: Callable[[McpApprovalRequest], bool]) -> _Run:
+def _approval(request: McpApprovalRequest, approver: Approver) -> _Run:
     response = partial(McpApprovalResponse, id=f"mcpr_{token_hex(12)}", approval_request_id=request.id)
+
+    def decide() -> McpApprovalResponse:
+        decision = approver(request)
+        reason = decision if isinstance(decision, str) and decision else UNSET
+        return response(approve=decision is True, reason=reason)
+
     return _Run(
         request.id,
         request.name,
-        work=lambda: response(approve=bool(approver(request))),
+        work=decide,
         refuse=lambda reason: response(approve=False, reason=reason if isinstance(reason, str) else error_text(reason)),
         is_call=False,
     )

@@ -45,7 +45,7 @@ class Desk:
         self.sent: queue.Queue[Any] = queue.Queue()
         self.failures: queue.Queue[Exception] = queue.Queue()
         self.runner = ToolRunner(
-            ordinal=1, send=self._send, respond=lambda: self.sent.put(RESPOND), failed=self.failures.put, **options
+            ordinal=1, send=self._send, respond=lambda _: self.sent.put(RESPOND), failed=self.failures.put, **options
         )
 
     def _send(self, event: Any) -> None:
@@ -358,7 +358,7 @@ def test_what_cannot_be_sent_does_not_keep_the_model_waiting():
     def send(_event):
         raise ValueError("a hook refuses it")
 
-    runner = ToolRunner(ordinal=1, send=send, respond=lambda: told.put(RESPOND), failed=failures.put)
+    runner = ToolRunner(ordinal=1, send=send, respond=lambda _: told.put(RESPOND), failed=failures.put)
     runner.add(Tool.of(lambda: 1, name="get_weather"))
     runner.hear(done(call()))
     assert told.get(timeout=PATIENCE) == RESPOND
@@ -465,7 +465,7 @@ def test_over_a_real_socket_the_call_is_answered_and_the_answer_told(realtime_se
             ToolRunner(
                 ordinal=session.ordinal,
                 send=session.send,
-                respond=lambda: session.send(ResponseCreate()),
+                respond=lambda _: session.send(ResponseCreate()),
                 failed=pytest.fail,
             )
         ) as runner,

@@ -84,7 +84,7 @@ class Conversation:
         runner = ToolRunner(
             ordinal=session.ordinal,
             send=session.send,
-            respond=lambda: session.send(ResponseCreate()),
+            respond=lambda _: session.send(ResponseCreate()),
             failed=lambda error: log.warning("a tool failed: %s", error),
         )
         for tool in self.tools:

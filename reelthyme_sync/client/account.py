@@ -35,7 +35,6 @@ from ..usage import Budget
 from .books import Books, Entered
 from .chronicle import Owner
 from .countdown import Countdown
-from .follow_ups import FollowUps
 from .narration import Closed, RealtimeEvent
 from .narrator import Told
 from .pending import PendingReply
@@ -90,7 +89,6 @@ class Account:
         self._wake = wake
         self._refused = refused
         self._failed = failed
-        self._follow_ups = FollowUps()
         self._due: deque[tuple[ServerEvent, Entered]] = deque()
         self._turned = Bell()
         self._turns: list[Turn] = []
@@ -139,7 +137,6 @@ class Account:
         with self._lock:
             if not self._over:
                 self.books.note_sent(event)
-                self._follow_ups.note_sent(event)
         if isinstance(event, ClientEvent):
             self._runner.note_sent(event)
         return [*told, (self._owner, "realtime.event", RealtimeEvent.now("client", event))]
@@ -214,25 +211,29 @@ class Account:
         """What is to be sent so that the response in the conversation ends; those that wait will not begin."""
         with self._lock:
             due = self.books.sequencer.cancel()
+            self._forgo(None)
         self._wake()
         return due
 
     def drop(self, pending: PendingReply) -> None:
         """It is not wanted any more."""
         with self._lock:
-            due = self.books.sequencer.withdraw(pending.request)
+            request = pending.last_request
+            due = self.books.sequencer.withdraw(request)
+            if request.response_id is not None:
+                self._forgo(request.response_id)
         self.send_all(due)
         self._wake()
 
     def is_follow_up(self, event_id: str | None) -> bool:
         """Whether it asked for what comes after the outputs of tools."""
         with self._lock:
-            return self._follow_ups.is_one(event_id)
+            return self.books.follow_ups.is_one(event_id)
 
-    def follow_up(self, reply: Reply) -> Request | None:
-        """What was asked for when all that a reply calls had been answered; None while it is not."""
-        with self._lock:
-            return self._follow_ups.after(call.call_id or "" for call in reply.calls)
+    def goes_on(self, reply: Reply) -> bool:
+        """Whether another reply follows by itself: all that this one calls is answered here."""
+        whole = reply.status in ("completed", None)
+        return whole and reply.in_conversation and self._runner.answers(reply.items)
 
     def send_all(self, events: Sequence[ClientEvent]) -> None:
         """Send these and nothing between them, as long as there is somebody to be told."""
@@ -249,13 +250,17 @@ class Account:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _respond(self) -> None:
-        """The outputs of a batch of calls have been sent."""
+    def _respond(self, response_ids: Sequence[str]) -> None:
+        """All that these responses called has been answered."""
         with self._sending:
             with self._lock:
                 request, due = self.books.sequencer.create()
-                self._follow_ups.note_asked(request)
+                self.books.follow_ups.note_asked(request, response_ids)
             self.send_all(due)
+
+    def _forgo(self, response_id: str | None) -> None:
+        """Nothing is asked for after what this response calls; None: any."""
+        self.books.follow_ups.forgo(self._runner.forgo(response_id))
 
     def _not_sent(self, events: Iterable[ClientEvent]) -> list[ClientEvent]:
         """Whoever waits for what comes of these, is told; gives what is to be sent instead."""

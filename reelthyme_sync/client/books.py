@@ -27,6 +27,7 @@ from ..reply import ReplyBook
 from ..sequencer import ResponseSequencer
 from ..turns import Turn, TurnOrder
 from ..usage import PriceTable, ResponseCost, UsageMeter
+from .follow_ups import FollowUps
 
 SHORTEST_COMMIT_MS: Final = 100
 """The service refuses to make a turn of less."""
@@ -71,6 +72,7 @@ class Books:
         self.conversation = conversation
         self.sequencer = ResponseSequencer(name)
         self.replies = ReplyBook(keep_audio=keep_audio)
+        self.follow_ups = FollowUps()
         self.usage = UsageMeter(prices, model)
         self.turns = TurnOrder()
         self._uncommitted_ms = 0.0
@@ -111,6 +113,7 @@ class Books:
             told.append(("reply", reply))
             if request is not None:
                 request.reply = reply
+                self.follow_ups.note_reply(request, reply)
         match event:
             case InputAudioBufferSpeechStarted():
                 told.append(("conversation.interrupted", None))

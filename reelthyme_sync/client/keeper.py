@@ -10,7 +10,6 @@ import attrs
 from ..conversation import RealtimeConversation
 from ..events import Error
 from ..reply import Reply
-from ..sequencer import Request
 from ..session import Session
 from ..turns import Turn
 from ..usage import Budget, PriceTable, UsageMeter
@@ -132,9 +131,9 @@ class Keeper:
         """Whether it asked for what comes after the outputs of tools."""
         return self.account.is_follow_up(event_id)
 
-    def follow_up(self, reply: Reply) -> Request | None:
-        """What was asked for when all that a reply calls had been answered; None while it is not."""
-        return self.account.follow_up(reply)
+    def goes_on(self, reply: Reply) -> bool:
+        """Whether another reply follows by itself."""
+        return self.account.goes_on(reply)
 
     def turns(self) -> Iterator[Turn]:
         """Of the latest connection; none if there is none yet."""

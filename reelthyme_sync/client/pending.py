@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import attrs
 
 from ..reply import Reply
 from ..sequencer import Request
+from .chronicle import Mark
 
 
 class Waiting(Protocol):
@@ -18,6 +18,16 @@ class Waiting(Protocol):
         """The reply."""
 
 
+class Asked(Protocol):
+    """Whoever asked for it, on its connection."""
+
+    def goes_on(self, reply: Reply) -> bool:
+        """Whether another reply follows by itself."""
+
+    def drop(self, pending: PendingReply) -> None:
+        """It is not wanted any more."""
+
+
 @attrs.frozen(eq=False)
 class PendingReply:
     """What ``say`` and ``ask`` give. Any thread may wait for it, or nobody.
@@ -25,16 +35,30 @@ class PendingReply:
     Attributes:
         request: the response that was asked for.
         event_ids: of all that was sent for it: an error about one of them ends the wait.
-        position: how much had happened before.
+        mark: where its wait begins to look, and in which connection.
         alone: whether it is beside the conversation, and so ends with its own response, whatever that calls.
     """
 
     request: Request
     event_ids: frozenset[str] = attrs.field(repr=False)
-    position: int = attrs.field(repr=False)
+    mark: Mark = attrs.field(repr=False)
     alone: bool
     _wait: Waiting = attrs.field(repr=False)
-    _cancel: Callable[[PendingReply], None] = attrs.field(repr=False)
+    _asked: Asked = attrs.field(repr=False)
+
+    @property
+    def last_request(self) -> Request:
+        """That whose reply is, or will be, the one that is waited for: goes on from what the others have called."""
+        request = self.request
+        while (follow_up := request.follow_up) is not None and not self._ends_with(request.reply):
+            request = follow_up
+        return request
+
+    @property
+    def reply(self) -> Reply | None:
+        """As ``wait``, if it has come."""
+        reply = self.last_request.reply
+        return reply if self._ends_with(reply) else None
 
     def wait(self, timeout: float | None = None) -> Reply:
         """The whole reply. If functions are called for it, that which follows their outputs.
@@ -45,6 +69,7 @@ class PendingReply:
         Raises:
             TimeoutError: it did not come in time.
             RequestRefused: the server refused it, or something that was sent for it.
+            RequestCancelled: it was cancelled before it had begun, or could not be sent.
             ConnectionClosed: the session has ended, and it will not come.
         """
         return self._wait(self, timeout)
@@ -54,5 +79,13 @@ class PendingReply:
         return self.wait(timeout).words
 
     def cancel(self) -> None:
-        """It is not wanted any more. What waits for it gets what has come."""
-        self._cancel(self)
+        """It is not wanted any more.
+
+        A reply that has begun ends where it is, and who waits gets that, with the status ``cancelled``. If it has not
+        begun, also while functions run that are called for it, nothing more comes, and waits raise
+        ``RequestCancelled``. Its message is not sent either, if that still waits its turn.
+        """
+        self._asked.drop(self)
+
+    def _ends_with(self, reply: Reply | None) -> bool:
+        return reply is not None and (self.alone or not self._asked.goes_on(reply))

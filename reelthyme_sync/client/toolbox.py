@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
-from ..events import FunctionTool, McpApprovalRequest
+from ..events import FunctionTool
 from ..events.base import Unset
 from ..session import Session
-from ..tool_runner import ToolRunner
+from ..tool_runner import Approver, ToolRunner
 from ..tools import Tool
-
-Approver = Callable[[McpApprovalRequest], bool]
-"""Decides whether the service may call a tool of an MCP server."""
 
 
 @attrs.frozen
@@ -32,7 +29,7 @@ class Toolbox:
     """
 
     def __init__(self, timeout: float | None, failed: Callable[[Exception], None]) -> None:
-        self._timeout = timeout
+        self._timeout = _above_zero(timeout)
         self._failed = failed
         self._changing = threading.Lock()
         self._tools: dict[str, _Kept] = {}
@@ -45,23 +42,21 @@ class Toolbox:
         with self._changing:
             return [kept.tool.declaration for kept in self._tools.values()]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._tools
-
     def add(self, tool: Tool, timeout: float | Unset | None) -> None:
         """Have it run when it is called.
 
         Raises:
-            ValueError: there is one of this name.
+            ValueError: there is one of this name; or the timeout is not above zero.
         """
         name = tool.declaration.name
         assert name
+        timeout = self._timeout if isinstance(timeout, Unset) else _above_zero(timeout)
         with self._changing:
             if name in self._tools:
                 raise ValueError(
                     f'Tool "{name}" already added. Please use .remove_tool("{name}") before trying to add again.'
                 )
-            self._tools[name] = _Kept(tool, self._timeout if isinstance(timeout, Unset) else timeout)
+            self._tools[name] = _Kept(tool, timeout)
             if self._runner is not None:
                 self._runner.add(tool, timeout=self._tools[name].timeout)
 
@@ -78,14 +73,15 @@ class Toolbox:
                 self._runner.remove(name)
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all of them, and who approves."""
+        self.approve(None)
         with self._changing:
             names = list(self._tools)
         for name in names:
             self.remove(name)
 
-    def approve(self, approver: Approver) -> None:
-        """Have it asked for every call of an MCP server's tool that needs a yes."""
+    def approve(self, approver: Approver | None) -> None:
+        """Have it asked for every call of an MCP server's tool that needs a yes; None: the application answers."""
         with self._changing:
             self._approver = approver
             if self._runner is not None:
@@ -96,11 +92,13 @@ class Toolbox:
         if (runner := self._runner) is not None:
             runner.cancel(call_id)
 
-    def open(self, session: Session, respond: Callable[[], object]) -> ToolRunner:
+    def open(self, session: Session, respond: Callable[[Sequence[str]], object]) -> ToolRunner:
         """Run what this session calls, until ``close``. The runner is to be given what passes there."""
         runner = ToolRunner(
             ordinal=session.ordinal, send=session.send, respond=respond, failed=self._failed, timeout=self._timeout
         )
+        if session.configuration is not None:
+            runner.take_over(session.configuration)
         with self._changing:
             for kept in self._tools.values():
                 runner.add(kept.tool, timeout=kept.timeout)
@@ -114,3 +112,9 @@ class Toolbox:
             if self._runner is runner:
                 self._runner = None
         runner.close()
+
+
+def _above_zero(timeout: float | None) -> float | None:
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"the timeout of a tool must be above zero, or None, not {timeout}")
+    return timeout

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from time import monotonic
-from typing import Any
+from typing import Any, Final
 
-from ..errors import RequestRefused
+from ..errors import ConnectionClosed, RequestCancelled, RequestRefused
 from ..events import Error
 from ..reply import Reply
-from ..sequencer import Request
-from .chronicle import Chronicle, Happening, Owner
+from .chronicle import Chronicle, Mark, Owner
 from .pending import PendingReply
 
-CANCELLED = "It was cancelled before it had begun"
+_NOTHING_COMES: Final = "Nothing comes of it: it was cancelled before it had begun, or could not be sent"
 
 
 class Waits:
@@ -24,9 +21,8 @@ class Waits:
         chronicle: what has happened.
         owner: whose happenings the client's own are.
         errors: whose happenings the server's errors are.
-        has_tool: whether a function of this name is run by us, so that a reply which calls it is not the last.
+        goes_on: whether another reply follows a reply by itself.
         is_follow_up: whether we asked, with this event, for what comes after the outputs of functions.
-        follow_up: our request for what comes after those that a reply calls; None while they are not all answered.
     """
 
     def __init__(
@@ -35,16 +31,14 @@ class Waits:
         owner: Owner,
         errors: Owner,
         *,
-        has_tool: Callable[[str], bool],
+        goes_on: Callable[[Reply], bool],
         is_follow_up: Callable[[str | None], bool],
-        follow_up: Callable[[Reply], Request | None],
     ) -> None:
         self._chronicle = chronicle
         self._owner = owner
         self._errors = errors
-        self._has_tool = has_tool
+        self._goes_on = goes_on
         self._is_follow_up = is_follow_up
-        self._follow_up = follow_up
 
     def for_next(self, name: str, timeout: float | None) -> Any:
         """The next of the client's own, since what this thread did last; see ``RealtimeClient``."""
@@ -52,63 +46,56 @@ class Waits:
         return self._chronicle.wait(self._owner, name, timeout, refused=lambda since: self._refusal(since, ids)).payload
 
     def for_final_reply(self, timeout: float | None) -> Reply:
-        """The next reply in the conversation that calls no function of ours, since what this thread did last."""
+        """The reply that this thread asked for last; if it has got that, or has asked for none, the next one.
+
+        In the conversation, and one that calls nothing which is answered here.
+        """
+        if (pending := self._chronicle.asked) is not None:
+            return self.for_reply(pending, timeout)
         ids = self._chronicle.event_ids
         found = self._chronicle.wait(
             self._owner,
             "reply",
             timeout,
-            matches=self._is_final,
+            matches=lambda reply: reply.in_conversation and not self._goes_on(reply),
             refused=lambda since: self._refusal(since, ids, follow_ups=True),
         )
-        return _reply(found)
+        assert isinstance(found.payload, Reply)
+        return found.payload
 
     def for_reply(self, pending: PendingReply, timeout: float | None) -> Reply:
         """The reply that is pending; in the conversation, the one after the functions that it calls."""
-        deadline = None if timeout is None else monotonic() + timeout
-        found = self._answer_to(lambda: pending.request, pending.event_ids, pending.position, deadline)
-        while not (pending.alone or self._is_final(_reply(found))):
-            request = partial(self._follow_up, _reply(found))
-            found = self._answer_to(request, frozenset(), found.position, deadline)
-        self._chronicle.found(found.position)
-        return _reply(found)
 
-    def _answer_to(
-        self, request: Callable[[], Request | None], ids: frozenset[str], after: int, deadline: float | None
-    ) -> Happening:
-        """The reply to a request, which may be still to be made."""
+        def refused(since: Mark) -> Exception | None:
+            request = pending.last_request
+            if request.done and request.response_id is None:
+                return RequestCancelled(_NOTHING_COMES) if request.error is None else _refused(request.error)
+            return self._refusal(since, pending.event_ids)
 
-        def matches(reply: Reply) -> bool:
-            asked = request()
-            return asked is not None and asked.done and reply.response_id == asked.response_id
+        try:
+            found = self._chronicle.wait_until_told(
+                self._owner, "reply", timeout, payload=lambda: pending.reply, refused=refused, after=pending.mark
+            )
+        except (RequestRefused, ConnectionClosed):
+            self._settle(pending)
+            raise
+        self._settle(pending)
+        self._chronicle.found(found.mark)
+        assert isinstance(found.payload, Reply)
+        return found.payload
 
-        def refused(since: int) -> Exception | None:
-            asked = request()
-            if asked is not None and asked.done and asked.response_id is None:
-                return _refused(asked.error) if asked.error else RequestRefused(CANCELLED, None)
-            return self._refusal(since, ids)
+    def _settle(self, pending: PendingReply) -> None:
+        if self._chronicle.asked is pending:
+            self._chronicle.answered()
 
-        left = None if deadline is None else max(0.0, deadline - monotonic())
-        return self._chronicle.wait(self._owner, "reply", left, matches=matches, refused=refused, after=after)
-
-    def _is_final(self, reply: Reply) -> bool:
-        """Whether nothing follows by itself: a call that we run is answered, and the answer asks for another reply."""
-        if not reply.in_conversation:
-            return False
-        runs = [self._has_tool(call.name) for call in reply.calls]
-        return reply.status != "completed" or not runs or not all(runs)
-
-    def _refusal(self, since: int, ids: frozenset[str], *, follow_ups: bool = False) -> Exception | None:
-        for error in self._chronicle.since(self._errors, "server.error", since):
-            wanted = error.error.event_id
+    def _refusal(self, since: Mark, ids: frozenset[str], *, follow_ups: bool = False) -> Exception | None:
+        """What the server has refused; who is told of it once, is not told again."""
+        for happening in self._chronicle.since(self._errors, "server.error", since):
+            wanted = happening.payload.error.event_id
             if wanted in ids or (follow_ups and self._is_follow_up(wanted)):
-                return _refused(error)
+                self._chronicle.found(happening.mark)
+                return _refused(happening.payload)
         return None
-
-
-def _reply(happening: Happening) -> Reply:
-    assert isinstance(happening.payload, Reply)
-    return happening.payload
 
 
 def _refused(error: Error) -> RequestRefused:

@@ -48,7 +48,7 @@ class _Batch:
         open: the ids of what is not answered yet; and whose answer is on its way.
         ours: whether anything of it was answered here, and not by the application.
         over: whether the response is done.
-        wanted: whether the model is to go on: not when the response was cut short.
+        wanted: whether the model is to go on: not when the response was cut short, or nobody wants it any more.
     """
 
     open: dict[str, Literal["nobody's", "ours", "the application's"]] = attrs.field(factory=dict)
@@ -65,7 +65,7 @@ class Calls:
         self._places: dict[str, bool] = {}  # of the responses under way: whether in the conversation
         self._batches: dict[str, _Batch] = {}
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
-        self._due = False
+        self._due: list[str] = []  # responses
 
     def hear(self, event: ServerEvent) -> list[Question]:
         """The server has said something: what is to be answered now, in order.
@@ -111,13 +111,24 @@ class Calls:
             batch.ours = True
             self._close(question_id, "ours")
 
-    def take_due(self) -> bool:
-        """Whether the model is to be asked now to go on. True once for all that is answered.
+    def take_due(self) -> list[str]:
+        """The responses from which the model is to be asked now to go on, together. Each is given once.
 
         After what the application alone has answered, it asks by itself.
         """
-        due, self._due = self._due, False
+        due, self._due = self._due, []
         return due
+
+    def forgo(self, response_id: str | None = None) -> list[str]:
+        """The model is not to go on from this response; None: from none that is under way, or waits for answers.
+
+        They are answered all the same. Gives the responses from which it would have gone on, or may have.
+        """
+        ids = {*self._batches, *(each for each, placed in self._places.items() if placed)}
+        forgone = [each for each in ids if response_id in (None, each)]
+        for each in forgone:
+            self._batches.setdefault(each, _Batch()).wanted = False
+        return forgone
 
     def _done(self, response: Response) -> list[Question]:
         placed = self._places.pop(response.id, None)
@@ -129,7 +140,7 @@ class Calls:
         whole = response.status != "incomplete"
         questions = list(self._ask(response.id, [item for item in response.output if _is_complete(item, unsaid=whole)]))
         if (batch := self._batches.get(response.id)) is not None:
-            batch.over, batch.wanted = True, not cut
+            batch.over, batch.wanted = True, batch.wanted and not cut
             self._settle()
         return questions
 
@@ -157,7 +168,7 @@ class Calls:
         for response_id, batch in list(self._batches.items()):
             if batch.over and not batch.open:
                 del self._batches[response_id]
-                self._due = self._due or (batch.wanted and batch.ours)
+                self._due += [response_id] if batch.wanted and batch.ours else []
 
 
 def _question_id(item: Item) -> str:
