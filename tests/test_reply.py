@@ -45,6 +45,7 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.g711 import encode_mulaw
 from reelthyme_sync.pcm import encode_base64, ms_to_bytes
+from reelthyme_sync.placing import REQUEST
 from reelthyme_sync.reply import Reply, ReplyBook
 from reelthyme_sync.reply.book import KEPT, KEPT_BYTES
 from reelthyme_sync.testing import PATIENCE
@@ -179,7 +180,8 @@ def test_two_responses_at_once_are_two_replies():
     book = ReplyBook()
     other = {"response_id": "resp_2", "item_id": "item_2"}
     beside = Response(id="resp_2", status="completed")
-    for event in (said("one"), said("two", **other), said(" three", **other)):
+    begun = ResponseCreated(response=response())
+    for event in (begun, said("one"), said("two", **other), said(" three", **other)):
         assert book.process_event(event) is None
     two, one = reply_of(book, ResponseDone(response=beside)), reply_of(book, done())
     assert (one.transcript, one.in_conversation) == ("one", True)
@@ -195,6 +197,18 @@ def test_a_server_that_names_no_conversation_puts_its_items_into_it_all_the_same
         ResponseDone(response=Response(id="resp_1")),
     )
     assert reply.in_conversation
+
+
+@pytest.mark.parametrize("begun", [None, "conv_1"])
+def test_a_server_need_not_name_the_conversation_when_a_response_is_done(begun):
+    created = ResponseCreated(response=Response(id="resp_1", conversation_id=begun))
+    reply = reply_of(ReplyBook(), created, said("Hi."), ResponseDone(response=Response(id="resp_1")))
+    assert reply.in_conversation
+
+
+def test_what_we_have_asked_for_beside_the_conversation_is_known_by_its_mark_on_any_server():
+    beside = Response(id="resp_1", metadata={REQUEST: "event_1"})
+    assert not reply_of(ReplyBook(), said("Hi."), ResponseDone(response=beside)).in_conversation
 
 
 def test_what_comes_late_or_twice_changes_nothing():

@@ -28,6 +28,7 @@ from ..events import (
     SessionUpdated,
 )
 from ..formats import output_format
+from ..placing import Placing
 from .reply import Reply
 from .under_way import UnderWay
 
@@ -52,6 +53,7 @@ class ReplyBook:
     def __init__(self, *, keep_audio: bool = True) -> None:
         self._keep_audio = keep_audio
         self._open: OrderedDict[str, UnderWay] = OrderedDict()
+        self._placing = Placing()
         self._placed: set[str] = set()  # items that were put into the conversation while something was open
         self._finished: OrderedDict[str, Reply] = OrderedDict()
         self._bytes = 0
@@ -87,6 +89,7 @@ class ReplyBook:
             case ResponseCreated():
                 if reply := self._under_way(event.response.id):
                     reply.audio_format = output_format(event.response)
+                    reply.in_conversation = self._placing.in_conversation(event.response)
             case ResponseDone():
                 return self._end(event.response, cost_usd)
             case SessionCreated() | SessionUpdated() | Reconnected():
@@ -117,6 +120,9 @@ class ReplyBook:
         if (under_way := self._under_way(response.id)) is None:
             return None
         del self._open[response.id]
+        in_conversation = self._placing.in_conversation(response)
+        if under_way.in_conversation is None or response.conversation_id is not None:
+            under_way.in_conversation = in_conversation
         reply = under_way.end(response, self._placed, cost_usd)
         if not self._open:
             self._placed.clear()

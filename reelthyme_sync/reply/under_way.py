@@ -63,10 +63,12 @@ class UnderWay:
 
     Attributes:
         audio_format: how it sounds, if it says so itself.
+        in_conversation: whether it is, as far as the server has said; None: it has not.
     """
 
     def __init__(self) -> None:
         self.audio_format: AudioFormat | None = None
+        self.in_conversation: bool | None = None
         self._parts: dict[tuple[int, int], _Part] = {}  # by output index and content index
         self._items: dict[int, Item] = {}  # by output index
         self._places: dict[str, int] = {}  # output indices, by item id
@@ -122,7 +124,7 @@ class UnderWay:
             items=items,
             calls=tuple(item for item in items if isinstance(item, FunctionCall)),
             metadata=response.metadata,
-            in_conversation=response.conversation_id is not None
+            in_conversation=bool(self.in_conversation)
             or any(each in placed for each in [*self._places, *map(item_id, items)]),
         )
 
