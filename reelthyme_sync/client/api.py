@@ -72,6 +72,8 @@ class RealtimeAPI(EventHandler):
         TypeError: it takes no such option.
     """
 
+    _connection: Connection | None = None  # the latest, also when it has ended
+
     def __init__(
         self,
         session: Session | None = None,
@@ -96,7 +98,6 @@ class RealtimeAPI(EventHandler):
         self._narrator: Narrator = _Plain() if narrator is None else narrator
         self._advice = advice
         self._connecting = threading.Lock()
-        self._connection: Connection | None = None  # the latest, also when it has ended
 
     def __repr__(self) -> str:
         return f"<RealtimeAPI {'connected' if self.is_connected() else 'not connected'}>"

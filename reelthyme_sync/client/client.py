@@ -88,6 +88,8 @@ class RealtimeClient(ReferenceClient):
     _devices: tuple[Callable[[], None], ...] = ()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "realtime"):  # a traceback that shows what is local shows one that could not be made
+            return "<RealtimeClient, not made>"
         state = "connected" if self.is_connected() else "not connected"
         return f"<RealtimeClient {state}, {len(self.conversation.get_items())} items>"
 
