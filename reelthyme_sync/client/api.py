@@ -100,7 +100,8 @@ class RealtimeAPI(EventHandler):
         self._connecting = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<RealtimeAPI {'connected' if self.is_connected() else 'not connected'}>"
+        connection: Connection | None = vars(self).get("_connection")  # a traceback asks for one that could not be made
+        return f"<RealtimeAPI {'not connected' if connection is None or connection.session.closed else 'connected'}>"
 
     @property
     def connection(self) -> Connection:

@@ -75,8 +75,8 @@ def response_usage(context: Iterable[Entry], instructions: str, output: Iterable
 
 
 def transcript_usage(sound: bytes, text: str, hearing: AudioInput) -> TokensUsage | DurationUsage:
-    """What a transcript takes: of the oldest model the seconds, of the others tokens."""
-    if isinstance(by := hearing.transcription, Transcription) and by.model == "whisper-1":
+    """What a transcript takes: tokens, of the models that are billed by them; the seconds of all others."""
+    if isinstance(by := hearing.transcription, Transcription) and by.model and not by.model.startswith("gpt-4o-"):
         return DurationUsage(seconds=pcm.bytes_to_ms(len(sound)) / 1000)
     heard, written = heard_tokens(sound), text_tokens(text)
     details = TranscriptionTokenDetails(text_tokens=0, audio_tokens=heard)
