@@ -106,11 +106,6 @@ class Chronicle:
         return self._beginning or Mark(0, 1)
 
     @property
-    def position(self) -> int:
-        """How much has happened so far."""
-        return self._count
-
-    @property
     def event_ids(self) -> frozenset[str]:
         """The ids of what this thread last asked for."""
         return self._mine.event_ids
@@ -288,8 +283,12 @@ class Chronicle:
             wanted = payload()
             if wanted is None:
                 return None
-            kept = (each for each in self._since(key, after) if each.payload is wanted)
-            return next(kept, None) or Happening(after.position, *key, wanted, after.connection)
+            for each in self._since(key, after):
+                if each.payload is wanted:
+                    return each
+            lost = self._lost.get(key)  # what is not kept any more has been handled; what has yet to be noted, has not
+            forgotten = lost is not None and lost.position > after.position
+            return Happening(after.position, *key, wanted, after.connection) if forgotten else None
 
         return self._wait(name, after, timeout, find, refused)
 
