@@ -203,8 +203,8 @@ class Chronicle:
         self._mine.asked = asked
 
     def answered(self) -> None:
-        """The calling thread has got what it asked for, or heard that it will not."""
-        self._mine.asked = None
+        """The calling thread has got what it asked for, or heard that it will not: no other wait is about that."""
+        self._mine.event_ids, self._mine.asked = frozenset(), None
 
     def found(self, mark: Mark) -> None:
         """The calling thread has found what it waited for: it waits for nothing that was before that."""
