@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference_peer import PATIENCE, Peer, error, exactly, session_created
 
-from reelthyme_sync import InvalidEvent, RealtimeClient, Session, connect, schema
+from reelthyme_sync import InvalidEvent, RealtimeClient, RequestRefused, Session, connect, endpoints, schema
 from reelthyme_sync.client.patches import patch_of
 from reelthyme_sync.client.updates import Updates
 from reelthyme_sync.codec import unstructure
@@ -236,16 +236,47 @@ def test_changes_of_several_threads_are_all_wanted_and_the_last_update_has_them_
         assert last == {"type": "realtime", "instructions": "a", "max_output_tokens": 7, "tool_choice": "none"}
 
 
+def test_what_was_good_for_the_last_server_is_taken_back_if_the_next_one_refuses_it():
+    updates = Updates({"instructions": ""})
+    updates.add({"voice": "cedar"})
+    updates.update("realtime", ())
+    updates.begin()
+    opening = updates.update("realtime", ())
+    assert opening is not None
+    assert updates.refused(ErrorDetail(event_id=str(opening.event_id), param="session.voice"), "realtime") is True
+    assert updates.settings.wanted == {"instructions": ""}
+
+
+def test_a_wait_counts_from_the_update_and_ends_when_that_is_refused(peer):
+    def says_so(instructions: str) -> Wire:
+        return {"type": "session.updated", "session": {"type": "realtime", "instructions": instructions}}
+
+    told = [threading.Event(), threading.Event()]
+    peer.client.on("server.session.updated", lambda event: told[int(event.session.instructions)].set())
+    peer.transport.push(says_so("0"))
+    assert told[0].wait(PATIENCE)
+    peer.client.update_session(instructions="1")
+    peer.transport.push(says_so("1"))
+    assert told[1].wait(PATIENCE)
+    assert peer.client.wait_for_next("server.session.updated", PATIENCE).session.instructions == "1"
+    peer.client.update_session(voice="alloy")
+    peer.transport.push(refusal(the_update(peer, 2)))
+    with pytest.raises(RequestRefused):
+        peer.client.wait_for_next_item(PATIENCE)
+
+
 # --- what a session is for --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["intent", "url", "session", "session-that-has-not-said"])
+@pytest.mark.parametrize("how", ["intent", "url", "endpoint", "session", "session-that-has-not-said"])
 def test_a_transcription_session_is_told_its_settings_as_one(realtime_server, how):
     url = realtime_server.url
     if how == "intent":
         client = RealtimeClient(url=url, intent="transcription")
     elif how == "url":
         client = RealtimeClient(url=f"{url}?intent=transcription")
+    elif how == "endpoint":
+        client = RealtimeClient(endpoint=endpoints.relay(url, intent="transcription"))
     else:
         session = connect(url=url, intent="transcription")
         if how == "session":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from .. import codec
 from ..endpoints import Endpoint, Intent, intent_of
 from ..errors import ConnectionClosed, NotConnected
-from ..events import Error, RealtimeSession, TranscriptionSession, TranslationSession
+from ..events import Error, RealtimeSession, SessionUpdate, TranscriptionSession, TranslationSession
 from ..events.base import Unset
 from ..session import Session
 from ..tools import Tool
@@ -68,7 +68,7 @@ class SessionSettings:
         """A session is new: tell it all."""
         with self._changing:
             self._updates.begin()
-            self._tell(session)
+            self._tell(session, session.send)
 
     def change(self, patch: Mapping[str, Any]) -> None:
         """Want this, too; what cannot be sent is forgotten again.
@@ -132,13 +132,13 @@ class SessionSettings:
 
     def _tell_session(self, *, with_tools: bool = False) -> None:
         if (session := self._session) is not None:
-            with contextlib.suppress(ConnectionClosed):  # meanwhile: the next one is told
-                self._tell(session, with_tools=with_tools)
+            with contextlib.suppress(ConnectionClosed, NotConnected):  # it has just ended: the next one is told
+                self._tell(session, self._realtime.send, with_tools=with_tools)
 
-    def _tell(self, session: Session, *, with_tools: bool = False) -> None:
+    def _tell(self, session: Session, send: Callable[[SessionUpdate], object], *, with_tools: bool = False) -> None:
         update = self._updates.update(self._kind(session), self._toolbox.declarations, with_tools=with_tools)
         if update is not None:
-            session.send(update)
+            send(update)
 
     def _kind(self, session: Session | None) -> Kind:
         """What the session is for: what it says, or else what was asked for."""
