@@ -18,17 +18,23 @@ from test_tool_calls import APPROVAL, begun, call, done, item_done
 
 from reelthyme_sync import ConnectionClosed, connect
 from reelthyme_sync.events import (
+    UNSET,
+    ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
     Error,
     FunctionCall,
     FunctionCallOutput,
+    FunctionTool,
     InputText,
     McpApprovalResponse,
     RealtimeSession,
     ResponseCreate,
     ResponseOutputTextDone,
+    ResponseParams,
+    SessionCreated,
     SessionUpdate,
+    SessionUpdated,
     UserMessage,
 )
 from reelthyme_sync.testing import PATIENCE
@@ -305,6 +311,90 @@ def test_a_call_of_an_unknown_function_is_left_to_the_application_and_waited_for
     assert at.next() == RESPOND
 
 
+CLOCK = FunctionTool(name="clock")
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ([SessionCreated(session=RealtimeSession(tools=[]))], True),
+        ([SessionCreated(session=RealtimeSession(tools=[CLOCK]))], False),
+        ([SessionCreated(session=RealtimeSession())], False),  # the server does not say
+        ([SessionCreated(session=RealtimeSession(tools=[], prompt={"id": "p"}))], False),
+        (
+            [SessionCreated(session=RealtimeSession(tools=[])), SessionUpdate(session=RealtimeSession(tools=[CLOCK]))],
+            False,
+        ),
+        (
+            [SessionCreated(session=RealtimeSession(tools=[])), ResponseCreate(response=ResponseParams(tools=[CLOCK]))],
+            False,
+        ),
+        (
+            [SessionCreated(session=RealtimeSession(tools=[CLOCK])), SessionUpdate(session=RealtimeSession(tools=[]))],
+            True,
+        ),
+        (
+            [
+                SessionCreated(session=RealtimeSession(tools=[])),
+                SessionUpdated(session=RealtimeSession(instructions="x")),
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_call_of_what_was_never_declared_or_is_not_any_more_is_answered_for(desk, said, answered):
+    at = desk()
+    for event in said:
+        (at.runner.note_sent if isinstance(event, ClientEvent) else at.runner.hear)(event)
+    called = FunctionCall(call_id="c", name="clock", arguments="{}", status="completed")
+    assert at.runner.answers([called]) is answered
+    at.called(called)
+    if answered:
+        assert at.output() == {"error": 'Tool "clock" has not been added'}
+        assert at.next() == RESPOND
+    assert at.rest() == []
+
+
+def test_what_the_service_said_before_we_came_counts_too(desk):
+    at = desk()
+    at.runner.take_over(RealtimeSession(tools=[CLOCK]))
+    assert not at.runner.answers([FunctionCall(name="clock", arguments="{}")])
+    assert at.runner.answers([FunctionCall(name="ghost", arguments="{}")])
+
+
+def test_the_owner_is_told_from_which_responses_the_model_goes_on(desk):
+    told = queue.Queue()
+    runner = ToolRunner(ordinal=1, send=lambda _: None, respond=told.put, failed=pytest.fail)
+    runner.add(Tool.of(lambda: 1, name="get_weather"))
+    with closing(runner):
+        for event in (begun("r7"), item_done(call(), "r7"), done(call(), response="r7")):
+            runner.hear(event)
+        assert list(told.get(timeout=PATIENCE)) == ["r7"]
+
+
+def test_what_is_forgone_is_answered_but_the_model_does_not_go_on(desk, gate):
+    at = desk(gate)
+    at.called(call())
+    assert gate.began.acquire(timeout=PATIENCE)
+    assert at.runner.forgo("another") == []
+    assert at.runner.forgo() == ["r1"]
+    gate.open.set()
+    assert at.output() == "let go"
+    join_calls()
+    assert at.rest() == []
+
+
+def test_a_response_under_way_is_forgone_with_all_that_it_still_calls(desk):
+    at = desk(lambda: 1)
+    at.runner.hear(begun())
+    assert at.runner.forgo() == ["r1"]
+    at.runner.hear(item_done(call()))
+    at.runner.hear(done(call()))
+    assert at.output() == 1
+    join_calls()
+    assert at.rest() == []
+
+
 def test_a_call_that_the_application_has_answered_first_is_not_run(desk, gate):
     at = desk(gate, at_once=1)
     at.called(call(1), call(2))
@@ -404,6 +494,15 @@ def test_an_approval_is_given_by_whoever_may(desk):
     assert (answer.approval_request_id, answer.approve) == ("mcpr_1", True)
     assert len(answer.id) <= 32
     assert at.next() == RESPOND
+
+
+@pytest.mark.parametrize("decision", [1, "yes", "", None, {"approve": True}])
+def test_nothing_but_true_is_a_yes(desk, decision):
+    at = desk()
+    at.runner.approver = lambda request: decision
+    at.called(APPROVAL)
+    answer = at.next()
+    assert (answer.approve, answer.reason) == (False, "yes" if decision == "yes" else UNSET)
 
 
 def test_an_approver_that_fails_refuses(desk):
