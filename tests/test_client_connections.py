@@ -110,7 +110,12 @@ def test_an_old_connection_that_ends_late_takes_nothing_from_the_new_one(transpo
 
 def test_who_connects_as_soon_as_a_connection_is_lost_has_a_whole_new_one(transports):
     client, told = RealtimeClient(), []
-    client.on("close", told.append)
+
+    @client.on("close")
+    def take_a_while(closed: Any) -> None:
+        threading.Event().wait(0.01)
+        told.append(closed)
+
     for number in range(10):
         client.connect()
         client.session._link.abort()
