@@ -20,8 +20,8 @@ log = logging.getLogger("reelthyme_sync")
 LINGER: Final = 5.0
 """Seconds that the end waits for handlers that are still running."""
 
-BACKLOG: Final = 10_000
-"""Arrivals that wait for their handlers when it is time to say so: two minutes of speech."""
+BACKLOG: Final = 2_000
+"""Arrivals that wait for their handlers when it is time to say so: some minutes of speech."""
 
 
 @attrs.frozen
