@@ -8,6 +8,7 @@ connection, and a wait that counts from it ends with that one, whatever begins a
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -90,20 +91,21 @@ class Chronicle:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # of all that follows
         self._changed = Bell()
-        self._kept: dict[tuple[Owner, str], dict[int, Happening]] = {}  # by position
-        self._lost: dict[tuple[Owner, str], Mark] = {}  # the last that was not kept
+        self._kept: dict[tuple[Owner, str], OrderedDict[int, Happening]] = {}  # by position
+        self._lost: dict[tuple[Owner, str], Happening] = {}  # the last that was not kept
         self._waiting: list[tuple[tuple[Owner, str], Mark]] = []  # who waits for what, since when
         self._count = 0
         self._unhandled: set[int] = set()  # positions of those whose handlers have not run, in this connection
         self._handler: int | None = None  # the thread that runs them, if that is one of ours
-        self._beginning: Mark | None = None
+        self._begun = 0  # how many connections
+        self._beginning = Mark(0, 1)
         self._ends: dict[int, Callable[[], Exception]] = {}  # by connection
         self._mine = _Mine()
 
     @property
     def beginning(self) -> Mark:
         """Where the latest connection began."""
-        return self._beginning or Mark(0, 1)
+        return self._beginning
 
     @property
     def event_ids(self) -> frozenset[str]:
@@ -123,7 +125,7 @@ class Chronicle:
         Handlers that have not been told of what happened before, never will be.
         """
         with self._lock:
-            number = 1 if self._beginning is None else self._beginning.connection + 1
+            self._begun = number = self._begun + 1
             self._beginning = Mark(self._count, number)
             self._handler = None
             self._unhandled.clear()
@@ -253,7 +255,7 @@ class Chronicle:
         def find() -> Happening | None:
             if (lost := self._lost_since(key, begin)) is not None:
                 if after is None:
-                    self._mine.mark = lost
+                    self._mine.mark = lost.mark
                 raise EventsMissed(f"so many {name} have come since the last wait that the first are forgotten")
             return next((each for each in self._since(key, begin) if matches(each.payload)), None)
 
@@ -354,30 +356,34 @@ class Chronicle:
             self._begin_anew(self.beginning)
         return None if why is None else why()
 
-    def _lost_since(self, key: tuple[Owner, str], begin: Mark) -> Mark | None:
+    def _lost_since(self, key: tuple[Owner, str], begin: Mark) -> Happening | None:
         lost = self._lost.get(key)
         if lost is None or lost.connection != begin.connection or lost.position <= begin.position:
             return None
         return lost
 
     def _enter(self, owner: Owner, name: str, payload: Any, connection: int) -> Happening:
-        self._count += 1
-        happening = Happening(self._count, owner, name, payload, connection)
-        if connection == self.beginning.connection:
-            self._unhandled.add(happening.position)
-        self._kept.setdefault((owner, name), {})[happening.position] = happening
-        self._forget((owner, name))
+        self._count = position = self._count + 1
+        happening = Happening(position, owner, name, payload, connection)
+        if connection == self._beginning.connection:
+            self._unhandled.add(position)
+        key = owner, name
+        if (kept := self._kept.get(key)) is None:
+            kept = self._kept[key] = OrderedDict()
+        kept[position] = happening
+        if len(kept) > KEPT:
+            self._forget(key, kept)
         return happening
 
-    def _forget(self, key: tuple[Owner, str]) -> None:
+    def _forget(self, key: tuple[Owner, str], kept: OrderedDict[int, Happening]) -> None:
         """Keep no more than is needed: the latest, what has not been handled, and what somebody waits for."""
-        kept = self._kept[key]
-        if len(kept) <= KEPT:
-            return
-        seen = min((begin.position for waited, begin in self._waiting if waited == key), default=self._count)
+        needed_after = self._count
+        if self._waiting:
+            needed_after = min(
+                (begin.position for waited, begin in self._waiting if waited == key), default=self._count
+            )
         while len(kept) > KEPT:
-            oldest = next(iter(kept.values()))
-            if oldest.position > seen or oldest.position in self._unhandled:
+            oldest = next(iter(kept))
+            if oldest > needed_after or oldest in self._unhandled:
                 return
-            self._lost[key] = oldest.mark
-            del kept[oldest.position]
+            self._lost[key] = kept.pop(oldest)
