@@ -227,14 +227,16 @@ class RealtimeClient(ReferenceClient):
         return None
 
     def wait_for_reply(self, timeout: float | None = None) -> Reply:
-        """The assistant's next answer, since what this thread did last: its words, sound and usage.
+        """What the assistant answers to what this thread asked last; if it has got that, the next answer.
 
-        One that calls tools is not it yet: it follows when they have been answered. One that calls a function which
-        nobody runs here is: ``Reply.calls`` says what to answer, with ``send_tool_output``.
+        One that calls tools is not it yet: it follows when they have been answered. One that calls a function which was
+        declared, but which nobody runs here, is: ``Reply.calls`` says what to answer, with ``send_tool_output``.
 
         Raises:
             TimeoutError: none came in time.
             RequestRefused: the server refused what this thread had last asked for.
+            RequestCancelled: it was cancelled before it had begun, or could not be sent.
+            EventsMissed: so many have come since that the next one is forgotten.
             NotConnected, ConnectionClosed: nobody is there.
         """
         self.realtime.connection  # noqa: B018  # or it says that there is none
@@ -329,7 +331,8 @@ class RealtimeClient(ReferenceClient):
     def approve(self, approver: Approver) -> Approver:
         """Have ``approver`` decide whether the service may call a tool of an MCP server: a decorator.
 
-        It runs on a thread of its own. Without one, answer by hand with a ``McpApprovalResponse``.
+        It runs on a thread of its own. True is a yes; anything else is a no, and a text says why. Without an approver,
+        answer by hand with a ``McpApprovalResponse``.
         """
         self._tools.approve(approver)
         return approver
