@@ -30,6 +30,7 @@ from .errors import (
     ProtocolError,
     RealtimeError,
     RequestCancelled,
+    RequestFailed,
     RequestRefused,
     ResponseActive,
 )
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .conversation import ConversationItem
     from .echo import EchoCanceller
     from .reply import Reply
+    from .rest import calls, create_client_secret
     from .tools import ToolCall
     from .turns import Turn
 
@@ -79,14 +81,17 @@ __all__ = [
     "Reconnect",
     "Reply",
     "RequestCancelled",
+    "RequestFailed",
     "RequestRefused",
     "ResponseActive",
     "Session",
     "ToolCall",
     "Turn",
     "__version__",
+    "calls",
     "capture_audio",
     "connect",
+    "create_client_secret",
     "stream",
 ]
 
@@ -97,6 +102,7 @@ _LATE = {
     "ConversationItem": ".conversation",
     "Reply": ".reply",
     "Turn": ".turns",
+    **dict.fromkeys(["calls", "create_client_secret"], ".rest"),
     **dict.fromkeys(["PendingReply", "RealtimeAPI", "RealtimeClient", "RealtimeConversation"], ".client"),
 }
 """What not everybody wants, and what costs the import of the package too much: where it is."""
