@@ -105,8 +105,8 @@ def brains(monkeypatch) -> list[Brain]:
     made: list[Brain] = []
     make = App._brain
 
-    def remember(app: App, request: Any) -> Brain:
-        made.append(make(app, request))
+    def remember(app: App, request: Any, session: Any) -> Brain:
+        made.append(make(app, request, session))
         return made[-1]
 
     monkeypatch.setattr(App, "_brain", remember)
