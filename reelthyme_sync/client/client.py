@@ -88,8 +88,6 @@ class RealtimeClient(ReferenceClient):
     _devices: tuple[Callable[[], None], ...] = ()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "realtime"):  # a traceback that shows what is local shows one that could not be made
-            return "<RealtimeClient, not made>"
         if "realtime" not in vars(self):  # a traceback asks for one that could not be made
             return "<RealtimeClient, not made>"
         state = "connected" if self.is_connected() else "not connected"
