@@ -87,6 +87,12 @@ class Peer:
             return -1, b""
         return head[0] & 15, bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
 
+    def wait_until_gone(self) -> None:
+        """Whatever it says, which need be no frames: a TLS hello has random numbers where a length would be."""
+        with contextlib.suppress(OSError):
+            while self._file.read1(65_536):
+                pass
+
     def read_until_gone(self) -> list[tuple[int, bytes]]:
         return list(iter(self.read, (-1, b"")))
 

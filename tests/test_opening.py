@@ -52,7 +52,7 @@ def refusing(status: str, *headers: str, body: bytes = b""):
 
 
 def mute(far):
-    far.read_until_gone()
+    far.wait_until_gone()
 
 
 def brief(far):
