@@ -7,6 +7,7 @@ try when nothing else runs.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,34 @@ def until_it_holds(measure: Callable[[], float], limit: float, *, patience: floa
     while measured[-1] > limit and time.monotonic() < deadline:
         measured.append(measure())
     return measured
+
+
+class Stalls:
+    """How long the machine stands still meanwhile: threads that should run, do not. A context manager.
+
+    Attributes:
+        longest_ms: the longest time.
+    """
+
+    def __init__(self) -> None:
+        self.longest_ms = 0.0
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Stalls:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(0.005):
+            now = time.monotonic()
+            self.longest_ms = max(self.longest_ms, (now - before) * 1000 - 5)
+            before = now
 
 
 def report(figures: str) -> str:

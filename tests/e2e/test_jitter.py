@@ -9,17 +9,21 @@ import threading
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from far_end import FarEnd
-from measuring import loud_part, report, rest_without_the_tone, tone, until_it_holds
+from measuring import LOUD, Samples, Stalls, loud_part, report, rest_without_the_tone, tone, until_it_holds
 
 from reelthyme_sync import Session, capture_audio, stream
-from reelthyme_sync.pcm import SAMPLE_RATE, ms_to_bytes, ms_to_samples
+from reelthyme_sync.pcm import ms_to_bytes, ms_to_samples
 
 pytestmark = [pytest.mark.soundcard, pytest.mark.usefixtures("sound_card")]
 
 REPLY_MS = 6000
 LONGEST_GAP_MS = 300
+TAIL_MS = 200
+SPARE_MS = 30.0
+CLEAN_DB = -50.0
 EDGE = ms_to_samples(20)  # where a resampler rings
 
 
@@ -45,24 +49,42 @@ def deliver(far_end: FarEnd) -> None:
 
 
 def test_bursts_of_deltas_sound_as_one_unbroken_tone():
+    """Whenever the machine does not stand still for longer than the prebuffer has to spare.
+
+    What it has to be is decided without a clock: ``tests/test_prebuffer.py``.
+    """
+    fault_of_ours = []
+
     def measure() -> float:
         far_end = FarEnd()
         with (
+            Stalls() as stalls,
             Session(far_end.transport) as session,
             stream(session) as conversation,
             capture_audio(session, interval_ms=20) as capture,
         ):
             server = threading.Thread(target=deliver, args=(far_end,))
             server.start()
-            far_end.wait_loud(REPLY_MS - 50)
             server.join()
             conversation.stop(drain=True)
+            far_end.wait_more(TAIL_MS)  # what the device still held
             capture.stop()
             underruns = conversation.stats.underruns
-        heard = loud_part(far_end.heard())
-        noise = rest_without_the_tone(heard[EDGE:-EDGE])
-        report(f"{underruns} underruns, {heard.size * 1000 / SAMPLE_RATE:.0f} ms heard, {noise:.0f} dB of noise")
+        noise = noise_in(far_end.heard())
+        report(
+            f"{underruns} underruns, {noise:.0f} dB of noise; the machine stood still for {stalls.longest_ms:.0f} ms"
+        )
+        fault_of_ours.append((underruns or noise > CLEAN_DB) and stalls.longest_ms < SPARE_MS)
         return math.inf if underruns else noise
 
-    measured = until_it_holds(measure, limit=-50.0)
-    assert measured[-1] <= -50.0, f"dB of what was not the tone (inf: there were underruns): {measured}"
+    measured = until_it_holds(measure, limit=CLEAN_DB)
+    assert measured[-1] <= CLEAN_DB or not any(fault_of_ours), f"dB besides the tone (inf: underruns): {measured}"
+
+
+def noise_in(recording: Samples) -> float:
+    """What else than the whole tone was heard, in dB."""
+    if not np.any(np.abs(recording.astype(int)) > LOUD / 10):
+        return math.inf
+    heard = loud_part(recording)
+    whole = heard.size >= ms_to_samples(REPLY_MS - 50)
+    return rest_without_the_tone(heard[EDGE:-EDGE]) if whole else math.inf
