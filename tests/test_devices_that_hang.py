@@ -21,6 +21,7 @@ from echo_fakes import Subtracting
 from fake_sound_card import SoundCard
 
 from reelthyme_sync import AudioUnavailable, Session, capture_audio, stream
+from reelthyme_sync._bell import Bell
 from reelthyme_sync.audio import carrier, line, player, portaudio, pyaudio_device, recorder
 from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone, PyAudioSpeaker, list_devices
 from reelthyme_sync.testing import ScriptedTransport
@@ -204,8 +205,8 @@ def end_pair(act: str, at: int) -> bool:
 def test_ctrl_c_at_any_line_leaves_no_device_open_and_no_lock_taken(card: SoundCard, act: str) -> None:
     for at in itertools.count():
         came = end_pair(act, at)
-        assert not card.open_streams, at
-        assert card.users == 0, at
+        # On a machine that stands still, PortAudio is left to end behind the back of whoever closes.
+        assert Bell().wait_for(lambda: not card.open_streams and card.users == 0, PATIENCE), at
         assert not line._changing.locked(), at
         assert not portaudio._portaudio.locked(), at
         if not came:
@@ -231,8 +232,7 @@ def test_ctrl_c_at_any_line_of_the_end_of_a_conversation_leaves_nothing_open(car
                     pass
         finally:
             session.close()
-        assert not card.open_streams, at
-        assert card.users == 0, at
+        assert Bell().wait_for(lambda: not card.open_streams and card.users == 0, PATIENCE), at
         if not interrupted.came:
             break
     assert at > 10
