@@ -28,7 +28,7 @@ from .pcm import SAMPLE_RATE, bytes_to_ms, ms_to_bytes, ms_to_samples
 Incoming: TypeAlias = ServerEvent | Mapping[str, Any] | bytes
 """What the peer sends: an event, its dictionary, or the very bytes."""
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 15.0
 """Seconds that a wait of these fakes lasts at most. Only a test that fails ever waits that long."""
 
 
