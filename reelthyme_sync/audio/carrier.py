@@ -7,10 +7,10 @@ nothing of sound.
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from .._bell import Bell
 from .._worker import Worker, log_failure
 
 Result = TypeVar("Result")
@@ -89,8 +89,7 @@ class _Call(Generic[Result]):
         self._results: list[Result] = []
         self._failure: BaseException | None = None
         self._over = False
-        self._pending = threading.Lock()  # until it is over. A bare one, as above
-        self._pending.acquire()
+        self._end = Bell()
 
     def run(self) -> None:
         try:
@@ -98,12 +97,10 @@ class _Call(Generic[Result]):
         except BaseException as error:  # whatever it was, who waits has to know
             self._failure = error
         self._over = True
-        self._pending.release()
+        self._end.ring()
 
     def wait(self, seconds: float) -> bool:
-        if not self._over and self._pending.acquire(timeout=seconds):
-            self._pending.release()  # for the next who waits
-        return self._over
+        return self._end.wait_for(lambda: self._over, seconds)
 
     def result(self) -> Result:
         if self._failure is not None:

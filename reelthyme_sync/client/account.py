@@ -12,7 +12,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 
+from .._alarm import Alarm
 from .._bell import Bell
 from ..errors import ConnectionClosed
 from ..events import (
@@ -34,7 +36,6 @@ from ..turns import Turn
 from ..usage import Budget
 from .books import Books, Entered
 from .chronicle import Owner
-from .countdown import Countdown
 from .narration import Closed, RealtimeEvent
 from .narrator import Told
 from .pending import PendingReply
@@ -95,7 +96,10 @@ class Account:
         self._over = False
         self._spent: BudgetSpent | None = None
         self._runner = toolbox.open(session, self._respond)
-        self._countdown = Countdown(session.ordinal, moments, self._spend) if budget is not None else None
+        self._began = monotonic()
+        self._alarm = Alarm(f"reelthyme-limit-{session.ordinal}")
+        for moment in moments:
+            self._alarm.set(moment, self._spend)
 
     # --- what happens -------------------------------------------------------------------------------------------
 
@@ -162,8 +166,7 @@ class Account:
 
     def end(self) -> None:
         """Close the books: nothing more is entered, begun or counted. Idempotent."""
-        if self._countdown is not None:
-            self._countdown.cancel()
+        self._alarm.close()
         self._toolbox.close(self._runner)
         with self._lock:
             if not self._over:
@@ -288,9 +291,9 @@ class Account:
     def _spend(self) -> None:
         """See whether a limit is near, or reached; then end the session, cleanly."""
         with self._lock:
-            if self._over or self._budget is None or self._countdown is None:
+            if self._over or self._budget is None:
                 return
-            told = self._budget.spend(self.books.usage.at_least_usd, self._countdown.elapsed)
+            told = self._budget.spend(self.books.usage.at_least_usd, monotonic() - self._began)
         for event in told:
             log.warning("%s of the budget: %s of %s %s", event.type, event.used, event.limit, event.kind)
             self._session.report(event)

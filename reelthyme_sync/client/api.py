@@ -18,7 +18,7 @@ from ..session import Session
 from .chronicle import Chronicle
 from .connection import Connection
 from .event_handler import EventHandler
-from .narration import Closed, RealtimeEvent
+from .narration import Closed, time_now
 from .narrator import Narrator, Told
 
 
@@ -221,9 +221,8 @@ class RealtimeAPI(EventHandler):
     def log(self, *words: object) -> Literal[True]:
         """Write to stderr, with the time, if ``debug`` is on. One that is closed is no error."""
         if self.debug:
-            time = RealtimeEvent.now("client", UnknownEvent(type="")).time
             with contextlib.suppress(AttributeError, OSError, ValueError):  # none at all, a broken pipe, a closed file
-                sys.stderr.write(" ".join([f"[Websocket/{time}]", *(str(word) for word in words)]) + "\n")
+                sys.stderr.write(" ".join([f"[Websocket/{time_now()}]", *(str(word) for word in words)]) + "\n")
         return True
 
     def _connect(self, model: str | None) -> Connection:

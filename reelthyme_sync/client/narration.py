@@ -34,6 +34,11 @@ def doubt(name: str) -> str | None:
     return f"nothing of the name {name} happens by itself{alike(name, NAMES, old=meant)}"
 
 
+def time_now() -> str:
+    """UTC, as ISO 8601 with milliseconds."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @attrs.frozen
 class RealtimeEvent:
     """One event on the wire, for a log: what ``realtime.event`` tells.
@@ -51,8 +56,7 @@ class RealtimeEvent:
     @classmethod
     def now(cls, source: Literal["client", "server"], event: Event) -> RealtimeEvent:
         """One that is seen just now."""
-        time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-        return cls(time.replace("+00:00", "Z"), source, event)
+        return cls(time_now(), source, event)
 
 
 @attrs.frozen
