@@ -12,7 +12,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.all ## what the library needs with all its extras, in .venv
-setup-dev: .venv/.dev .venv/.sound-card
+setup-dev: .venv/.dev .venv/.sound-card .venv/.web
 
 demo: setup ## a conversation on this machine, without a key or a network
 	@$(BIN)/python -m reelthyme_sync demo
@@ -57,4 +57,8 @@ clean: ## remove all that the other targets made
 
 .venv/.sound-card: .venv/.python .ci/system-packages
 	@.ci/system-packages sound-card
+	@touch $@
+
+.venv/.web: .venv/.python .ci/system-packages
+	@.ci/system-packages web
 	@touch $@
