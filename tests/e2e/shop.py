@@ -22,7 +22,9 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.testing import PATIENCE
 
-STORY = " ".join(f"Lamp {number} was lit, and the street grew longer." for number in range(200))
+STORY = " ".join(f"Lamp {number} was lit, and the street grew longer." for number in range(5000))
+"""So long that a server that does not wait takes seconds to tell it: whoever interrupts it comes in time."""
+
 TALE = " ".join(f"In year {number} the lighthouse sang." for number in range(1800, 1830))
 
 ANSWERS = {
