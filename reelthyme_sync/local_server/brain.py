@@ -6,8 +6,8 @@ does it brings the result back (``heard``), or asks for the response slice by sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 import attrs
 import orjson
@@ -56,6 +56,7 @@ from .admission import check_item
 from .answers import Answer, Calls, Question
 from .conversation import Conversation, Entry, entry_of
 from .input_buffer import InputBuffer
+from .jobs import Hear, Job, Perform
 from .numbering import Numbering
 from .outputs import Output, Slice, SpokenMessage, ToolCall, WrittenMessage
 from .plan import plan
@@ -66,27 +67,6 @@ from .unknown import check_known
 from .usage import transcript_usage
 
 SHORTEST_COMMIT_MS: Final = 100
-
-
-@attrs.frozen
-class Hear:
-    """A job: find the words in ``sound``, then call ``heard`` with them."""
-
-    item_id: str
-    sound: bytes = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Perform:
-    """A job: say ``text`` (when there is one) with this voice, then send what ``perform`` gives for the sound."""
-
-    response_id: str
-    text: str = ""
-    voice: str = ""
-    speed: float = 1.0
-
-
-Job: TypeAlias = Hear | Perform
 
 
 class Brain:
@@ -143,29 +123,40 @@ class Brain:
             ResponseCancel: self._cancel_response,
         }
 
+    @property
+    def interruptible(self) -> bool:
+        """Whether speech that begins ends what is being said."""
+        return self._detection is not None and given(self._detection.interrupt_response, True)
+
     # --- what the connection calls ----------------------------------------------------------------------------
 
     def open(self) -> list[ServerEvent]:
         """The first event of a session."""
-        return self._numbered([SessionCreated(session=self._settings)])
+        return self.numbered([SessionCreated(session=self._settings)])
 
     def receive(self, event: ClientEvent | UnknownEvent, data: str | bytes | None = None) -> list[ServerEvent]:
         """The answer to an event, which came as ``data``. A refused event changes nothing."""
         try:
             check_known(event, data)
-            return self._numbered(self._handle(event))
+            return self.numbered(self._handle(event))
         except Refusal as refusal:
-            return self._numbered([refusal.as_event(event.event_id or None)])
+            return self.numbered([refusal.as_event(event.event_id or None)])
+
+    def hear(self, sound: bytes) -> list[ServerEvent]:
+        """The answer to sound that came over a line: 24 kHz PCM16, whatever the session's format."""
+        return self.numbered(self._turns(self._buffer.hear(sound)))
 
     def receive_nonsense(self, why: str) -> list[ServerEvent]:
         """The answer to what is no event at all."""
-        return self._numbered([Refusal(f"Invalid event: {why}", code="invalid_event").as_event(None)])
+        return self.numbered([Refusal(f"Invalid event: {why}", code="invalid_event").as_event(None)])
 
     def expire(self) -> list[ServerEvent]:
         """The last event of a session whose time is up."""
-        return self._numbered(
-            [Refusal("Your session hit its maximum duration.", code="session_expired").as_event(None)]
-        )
+        return self.numbered([Refusal("Your session hit its maximum duration.", code="session_expired").as_event(None)])
+
+    def numbered(self, events: list[ServerEvent]) -> list[ServerEvent]:
+        """The same events with their ids, which are the next ones: for what is told beside the answers of the brain."""
+        return [evolve(event, event_id=self._ids.next("event")) for event in events]
 
     def jobs(self) -> list[Job]:
         """What is to be done now, each job once."""
@@ -178,7 +169,7 @@ class Brain:
         entry.heard = text
         for production in self._productions.values():
             self._decide(production)
-        return self._numbered(self._transcript(entry, text))
+        return self.numbered(self._transcript(entry, text))
 
     def perform(self, response_id: str, sound: bytes) -> Iterator[Slice]:
         """A response step by step, with the sound of what it says. Ends when the response is cut short."""
@@ -190,7 +181,7 @@ class Brain:
             self._has_spoken |= bool(sound)
             if production.over:
                 self._productions.pop(response_id, None)
-            yield Slice(self._numbered(piece.events), piece.ms)
+            yield attrs.evolve(piece, events=self.numbered(piece.events))
 
     # --- client events ----------------------------------------------------------------------------------------
 
@@ -215,10 +206,7 @@ class Brain:
             data = pcm.decode_base64(event.audio)
         except ValueError as error:
             raise invalid_value(f"Invalid 'audio': {error}.", "audio") from None
-        events: list[ServerEvent] = []
-        for boundary in self._buffer.append(data):
-            events += self._start_turn(boundary) if isinstance(boundary, SpeechStarted) else self._end_turn(boundary)
-        return events
+        return self._turns(self._buffer.append(data))
 
     def _commit(self, _event: InputAudioBufferCommit) -> list[ServerEvent]:
         self._buffer.settle()
@@ -278,12 +266,18 @@ class Brain:
         detection = input_of(self._settings).turn_detection
         return detection if isinstance(detection, ServerVad | SemanticVad) else None
 
+    def _turns(self, boundaries: Iterable[SpeechStarted | SpeechStopped]) -> list[ServerEvent]:
+        events: list[ServerEvent] = []
+        for boundary in boundaries:
+            events += self._start_turn(boundary) if isinstance(boundary, SpeechStarted) else self._end_turn(boundary)
+        return events
+
     def _start_turn(self, boundary: SpeechStarted) -> list[ServerEvent]:
         self._buffer.begin_turn(boundary.audio_start_ms)
         self._turn_item_id = self._ids.next("item")
         started = InputAudioBufferSpeechStarted(audio_start_ms=boundary.audio_start_ms, item_id=self._turn_item_id)
         active = self._active()
-        if active is None or self._detection is None or not given(self._detection.interrupt_response, True):
+        if active is None or not self.interruptible:
             return [started]
         return [started, *self._end(active, "turn_detected")]
 
@@ -389,9 +383,6 @@ class Brain:
         del self._productions[production.id]
         self._answers.pop(production.id, None)
         return production.end("cancelled", reason)
-
-    def _numbered(self, events: list[ServerEvent]) -> list[ServerEvent]:
-        return [evolve(event, event_id=self._ids.next("event")) for event in events]
 
 
 def _unknown(event: UnknownEvent) -> Refusal:

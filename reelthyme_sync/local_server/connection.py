@@ -1,4 +1,4 @@
-"""One client: carries events between its socket and its brain, and does the brain's jobs. Runs on the server's loop.
+"""One client: carries events between its socket and a brain of its own. Runs on the server's loop.
 
 The order on the wire is the order in which the brain answered: between an answer and its place in the queue of the
 sending lock nothing awaits. A client that reads slowly holds up its own responses, and nobody else's.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .. import codec
 from ..errors import ProtocolError
 from ..events import ServerEvent
-from .brain import Brain, Hear, Perform
+from .brain import Brain
+from .labour import Labour
 from .speech import Speech
 
 if TYPE_CHECKING:
@@ -42,17 +41,15 @@ class Connection:
     ) -> None:
         self._socket = socket
         self._brain = brain
-        self._speech = speech
-        self._speed = speed
+        self._labour = Labour(brain, speech, tell=self._send, failed=self._fail, speed=speed)
         self._lifetime = lifetime
         self._sending = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until the socket ends; then nothing of the client is left."""
         try:
             await self._send(self._brain.open())
-            self._start(self._expire)
+            self._labour.start(self._expire)
             async for message in self._socket:
                 if not isinstance(message.data, str | bytes):
                     break  # no message but an error of the frames, such as one that is too long: aiohttp has closed
@@ -60,10 +57,7 @@ class Connection:
         except ConnectionError:
             logger.debug("a client vanished")
         finally:
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._labour.cancel(), return_exceptions=True)
 
     async def _expire(self) -> None:
         await asyncio.sleep(self._lifetime)
@@ -80,36 +74,10 @@ class Connection:
 
     async def _send(self, events: list[ServerEvent]) -> None:
         """Start what the brain wants done, and send what it answered."""
-        for job in self._brain.jobs():
-            self._start(partial(self._hear, job) if isinstance(job, Hear) else partial(self._perform, job))
+        self._labour.begin()
         async with self._sending:
             for event in events:
                 await self._socket.send_str(codec.encode(event).decode())
 
-    async def _hear(self, job: Hear) -> None:
-        text = await self._speech.recognise(job)
-        await self._send(self._brain.heard(job.item_id, text))
-
-    async def _perform(self, job: Perform) -> None:
-        sound = await self._speech.speak(job)
-        clock = asyncio.get_running_loop().time
-        due = clock()
-        for piece in self._brain.perform(job.response_id, sound):
-            await self._send(piece.events)
-            due += piece.ms / 1000 / self._speed
-            await asyncio.sleep(max(0.0, due - clock()))
-
-    def _start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        task = asyncio.create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """A job that fails ends its session: a client must not wait for ever for what will not come."""
-        try:
-            await work()  # made here: one made before would be missed by a task that is cancelled before it begins
-        except ConnectionError:
-            logger.debug("a client vanished in the middle of an answer")
-        except Exception:
-            logger.exception("the local server failed")
-            await self._socket.close(code=1011, message=b"the local server failed")
+    async def _fail(self) -> None:
+        await self._socket.close(code=1011, message=b"the local server failed")

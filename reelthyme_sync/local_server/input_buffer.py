@@ -30,6 +30,7 @@ class InputBuffer:
         self._detector: TurnDetector | None = None
         self._format = audio_format
         self._decoder = Decoder(audio_format)
+        self._line = Decoder()
         self.detect(detection)
 
     @property
@@ -49,15 +50,12 @@ class InputBuffer:
             self._format, self._decoder = audio_format, Decoder(audio_format)
 
     def append(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """Add sound; gives the boundaries of turns that show in it."""
-        sound = self._decoder.push(data)
-        self._sound += sound
-        if self._detector is None:
-            return []
-        boundaries = self._detector.push(sound)
-        if not self._detector.speaking and not boundaries:
-            self._drop_to(self._end - pcm.ms_to_bytes(self._keep_ms))
-        return boundaries
+        """Add sound in the format expected; gives the boundaries of turns that show in it."""
+        return self._add(self._decoder.push(data))
+
+    def hear(self, sound: bytes) -> list[SpeechStarted | SpeechStopped]:
+        """Add 24 kHz PCM16, cut anywhere; gives the boundaries of turns that show in it."""
+        return self._add(self._line.push(sound))
 
     def settle(self) -> None:
         """The client says that the sound ends here: what the resampler has withheld belongs to it."""
@@ -83,6 +81,15 @@ class InputBuffer:
     @property
     def _end(self) -> int:
         return self._first + len(self._sound)
+
+    def _add(self, sound: bytes) -> list[SpeechStarted | SpeechStopped]:
+        self._sound += sound
+        if self._detector is None:
+            return []
+        boundaries = self._detector.push(sound)
+        if not self._detector.speaking and not boundaries:
+            self._drop_to(self._end - pcm.ms_to_bytes(self._keep_ms))
+        return boundaries
 
     def _drop_to(self, position: int) -> None:
         size = min(max(0, position - self._first), len(self._sound))

@@ -45,10 +45,17 @@ _ARGUMENTS_STEP: Final = 12
 
 @attrs.frozen
 class Slice:
-    """Events that go out together, and how long the sound in them lasts."""
+    """Events that go out together, and how long the sound in them lasts.
+
+    Attributes:
+        item_id: whose sound it is.
+        sound: the same as the events have, as 24 kHz PCM16 whatever the format of theirs.
+    """
 
     events: list[ServerEvent]
     ms: float = 0.0
+    item_id: str = ""
+    sound: bytes = attrs.field(default=b"", repr=False)
 
 
 class Output(Protocol):
@@ -111,7 +118,7 @@ class SpokenMessage:
             events.append(ResponseOutputAudioTranscriptDelta(**self._place, delta=text))
         if data := self._encoder.push(sound) + (self._encoder.rest() if last else b""):
             events.append(ResponseOutputAudioDelta(**self._place, delta=pcm.encode_base64(data)))
-        return Slice(events, pcm.bytes_to_ms(len(sound)))
+        return Slice(events, pcm.bytes_to_ms(len(sound)), self.entry.id, sound)
 
 
 class WrittenMessage:

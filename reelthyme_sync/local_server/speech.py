@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from .brain import Hear, Perform
 from .ears import Ears
+from .jobs import Hear, Perform
 from .voice import Voice
 
 
