@@ -122,6 +122,7 @@ PURE += [
         "client_secrets",
         "conversation",
         "input_buffer",
+        "media",
         "numbering",
         "numbers",
         "outputs",
@@ -143,6 +144,9 @@ HOMES = {
     "python_socks": "transport.proxies",
     "soxr": "audio.resampling",
     "aiohttp": "local_server",
+    "aiortc": "local_server.webrtc",
+    "aioice": "local_server.webrtc",
+    "av": "local_server.webrtc",
     "pocketsphinx": "local_server.ears",
     "espeakng_loader": "local_server.voice",
     "webrtcvad": "vad",
@@ -157,7 +161,7 @@ HOMES = {
 """Packages that one place alone may name."""
 
 LATE = {"pyaudio", "soxr", "aiohttp", "pocketsphinx", "espeakng_loader", "webrtcvad", "pywebrtc_audio"}
-LATE |= {"numpy", "msgspec", "docstring_parser"}
+LATE |= {"numpy", "msgspec", "docstring_parser", "aiortc", "aioice", "av"}
 """Extras, and what takes long to import: imported when they are called."""
 
 
