@@ -71,7 +71,7 @@ LAYERS = [
     ["session", "audio.player", "audio.recorder", "audio.software", "audio.wav_devices"],
     ["room"],
     ["connecting", "streaming", "capturing", "push_to_talk", "local_server", "tool_runner"],
-    ["client"],
+    ["client", "supervise"],
     ["fallback", "testing", "pytest_plugin", "loop_check"],
     ["cli"],
     ["__main__", ""],
@@ -95,6 +95,7 @@ PURE += [
     "loop_check",
 ]
 PURE += ["rest.places"]
+PURE += ["supervise.line", "supervise.refusals"]
 PURE += ["usage", "turns", "reply", "interpreting"]
 PURE += [
     f"client.{name}"
@@ -122,7 +123,7 @@ PURE += [
         "client_secrets",
         "conversation",
         "input_buffer",
-        "media",
+        "webrtc.timing",
         "numbering",
         "numbers",
         "outputs",

@@ -14,8 +14,9 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, AudioResampler
 
-from reelthyme_sync.local_server.media import Slots
-from reelthyme_sync.local_server.webrtc import CHANNEL, gather_here
+from reelthyme_sync.local_server.webrtc.candidates import gather_here
+from reelthyme_sync.local_server.webrtc.event_channel import LABEL
+from reelthyme_sync.local_server.webrtc.timing import Slots
 
 RATE = 24_000
 FRAME = 480
@@ -80,7 +81,7 @@ class WebRtcPeer:
             self.connection.addTransceiver("audio", direction="recvonly")
         self.connection.on("track", self._track)
         self.connection.on("connectionstatechange", self._state_changed)
-        self.channel = self.connection.createDataChannel(CHANNEL) if channel else None
+        self.channel = self.connection.createDataChannel(LABEL) if channel else None
         if self.channel is not None:
             self.channel.on("message", self._message)
             self.channel.on("close", self.closed.set)

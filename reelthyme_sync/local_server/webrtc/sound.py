@@ -1,0 +1,86 @@
+"""The sound of a call: from the far side's track to 24 kHz mono, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ... import pcm
+from .timing import FRAME_SECONDS, Gaps, Slots
+
+if TYPE_CHECKING:
+    from aiortc import MediaStreamTrack
+
+_IDLE: Final = 1.0
+"""Seconds without a packet after which silence is heard. A machine that stood still was never idle that long."""
+
+
+async def listen(track: MediaStreamTrack, hear: Callable[[bytes], None]) -> None:
+    """Hand over what comes, until the track ends. What was lost, or not sent by a far side that is muted, is silence.
+
+    Args:
+        track: the far side's.
+        hear: takes 24 kHz mono PCM16 of any length.
+    """
+    from aiortc.mediastreams import MediaStreamError
+    from av import AudioResampler
+
+    resampler = AudioResampler(format="s16", layout="mono", rate=pcm.SAMPLE_RATE)
+    gaps = Gaps()
+    while True:
+        try:
+            frame: Any = await asyncio.wait_for(track.recv(), _IDLE)
+        except asyncio.TimeoutError:
+            gaps.waited(_IDLE)
+            hear(pcm.silence(_IDLE * 1000))
+            continue
+        except MediaStreamError:
+            return
+        if lack := gaps.before(frame.pts / frame.sample_rate, frame.samples / frame.sample_rate):
+            hear(pcm.silence(lack * 1000))
+        for piece in resampler.resample(frame):
+            hear(bytes(piece.planes[0])[: piece.samples * pcm.BYTES_PER_SAMPLE])  # the rest is padding
+
+
+def voice(sound: Callable[[int], bytes]) -> MediaStreamTrack:
+    """A track for the far side to hear: a frame every 20 ms, taken when it is due.
+
+    Args:
+        sound: gives the next so many bytes, 24 kHz mono PCM16.
+    """
+    from aiortc import MediaStreamTrack
+    from av import AudioFrame
+
+    samples = round(FRAME_SECONDS * pcm.SAMPLE_RATE)
+    time_base = fractions.Fraction(1, pcm.SAMPLE_RATE)
+
+    class Voice(MediaStreamTrack):
+        kind = "audio"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._slots = Slots()
+
+        async def recv(self) -> AudioFrame:
+            slot, wait = self._slots.take(asyncio.get_running_loop().time())
+            await asyncio.sleep(wait)
+            frame = AudioFrame(format="s16", layout="stereo", samples=samples)
+            frame.planes[0].update(_both(sound(samples * pcm.BYTES_PER_SAMPLE)))
+            frame.sample_rate = pcm.SAMPLE_RATE
+            frame.time_base = time_base
+            frame.pts = slot * samples
+            return frame
+
+    return Voice()
+
+
+def _both(mono: bytes) -> bytes:
+    """Both channels of a stereo sound. aiortc would make it stereo too, but 3 dB quieter."""
+    samples = array("h", mono)
+    both = array("h", bytes(2 * len(mono)))
+    both[0::2] = samples
+    both[1::2] = samples
+    return both.tobytes()
