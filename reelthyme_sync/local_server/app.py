@@ -1,4 +1,4 @@
-"""The web application: the paths of the protocol, and an orderly end. The only file that knows aiohttp."""
+"""The web application: the paths of the protocol, and an orderly end."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ import datetime
 import itertools
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import attrs
-import orjson
 
 from .. import codec
 from ..endpoints import DEFAULT_MODEL
 from ..events import Error
 from .answers import Answers
-from .api_keys import REFUSED, key_error, offers_only_a_key, presented_key
+from .api_keys import REFUSED, offers_only_a_key
 from .brain import Brain
-from .client_secrets import ClientSecrets
+from .call import Terms
+from .call_brain import CallBrain
+from .call_routes import CallRoutes, call_not_found
+from .calls import Calls
 from .connection import GOING_AWAY, Connection
+from .door import Door, Visitor
+from .http_answers import allow, answered, body_of, refused
 from .refusal import Refusal
 from .script import Line
 from .settings import AnySettings
+from .sideband import follow
 from .speech import Speech
 
 if TYPE_CHECKING:
@@ -33,13 +38,7 @@ if TYPE_CHECKING:
 PATH: Final = "/v1/realtime"
 
 SECRETS_PATH: Final = f"{PATH}/client_secrets"
-
-_FROM_ANY_PAGE: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, OpenAI-Safety-Identifier",
-    "Access-Control-Allow-Methods": "POST",
-}
-"""Lets the page of another server ask, from a browser."""
+CALLS_PATH: Final = f"{PATH}/calls"
 
 _MAX_MESSAGE: Final = 24 * 2**20
 """15 MiB of audio in an append event take 20 MiB of base64."""
@@ -68,8 +67,10 @@ class App:
         self._options = options
         self._answers = Answers(datetime.datetime.now, options.script)
         self._speech = Speech()
-        self._secrets = ClientSecrets()
+        self._door = Door(options.api_key)
         self._connections = itertools.count(1)
+        self.calls = Calls(Terms(self._call_brain, self._speech, options.speed, options.lifetime))
+        self._call_routes = CallRoutes(CALLS_PATH, self.calls, self._door)
         self._sockets: set[web.WebSocketResponse] = set()
 
     @contextlib.asynccontextmanager
@@ -84,7 +85,8 @@ class App:
         application = web.Application()
         application.router.add_get(PATH, self._upgrade)
         application.router.add_post(SECRETS_PATH, self._create_secret)
-        application.router.add_options(SECRETS_PATH, self._allow)
+        application.router.add_options(SECRETS_PATH, allow)
+        self._call_routes.add_to(application.router)
         application.on_shutdown.append(self._close_sockets)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
         await runner.setup()
@@ -95,6 +97,8 @@ class App:
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
+            self.calls.close()
+            await self._call_routes.close()
             self._speech.close()
 
     async def _upgrade(self, request: web.Request) -> web.StreamResponse:
@@ -102,6 +106,12 @@ class App:
 
         if offers_only_a_key(request.headers):  # then aiohttp would log it
             return web.Response(status=400, text="Offer the subprotocol 'realtime' too, beside the key.")
+        visitor = self._door.admit(request.headers, time.time())
+        call = None
+        if (call_id := request.query.get("call_id")) is not None and isinstance(visitor, Visitor):
+            call = self.calls.find(call_id)
+            if call is None or call.state == "ringing" or not visitor.may_join(call.owners):
+                return refused(404, call_not_found(call_id))
         socket = web.WebSocketResponse(
             timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
         )
@@ -112,16 +122,13 @@ class App:
         transport = request.transport
         self._sockets.add(socket)
         try:
-            options = self._options
-            session = self._secrets.session_of(presented_key(request.headers), time.time())
-            if session is None and (error := key_error(options.api_key, request.headers)) is not None:
-                await socket.send_str(codec.encode(error).decode())
+            if isinstance(visitor, Error):
+                await socket.send_str(codec.encode(visitor).decode())
                 await socket.close(code=REFUSED, message=b"invalid_request_error.invalid_api_key")
-                return socket
-            connection = Connection(
-                socket, self._brain(request, session), self._speech, speed=options.speed, lifetime=options.lifetime
-            )
-            await connection.run()
+            elif call is not None:
+                await follow(socket, call)
+            else:
+                await self._connection(socket, self._brain(request, visitor.session)).run()
         finally:
             self._sockets.discard(socket)
             if transport is not None:
@@ -129,18 +136,33 @@ class App:
         return socket
 
     async def _create_secret(self, request: web.Request) -> web.Response:
-        if (error := key_error(self._options.api_key, request.headers)) is not None:
-            return _refused(401, error)
-        try:
-            secret = self._secrets.create(await request.read(), time.time())
-        except Refusal as refusal:
-            return _refused(400, refusal.as_event(None))
-        return _json(200, codec.unstructure(secret))
-
-    async def _allow(self, _request: web.Request) -> web.Response:
         from aiohttp import web
 
-        return web.Response(status=204, headers=_FROM_ANY_PAGE)
+        visitor = self._door.admit_key(request.headers)
+        if isinstance(visitor, Error):
+            return refused(401, visitor)
+        body = await body_of(request)
+        if isinstance(body, web.Response):
+            return body
+        try:
+            secret = self._door.secrets.create(body, time.time(), visitor.credential)
+        except Refusal as refusal:
+            return refused(400, refusal.as_event(None))
+        return answered(200, codec.unstructure(secret))
+
+    def _connection(self, socket: web.WebSocketResponse, brain: Brain) -> Connection:
+        return Connection(socket, brain, self._speech, speed=self._options.speed, lifetime=self._options.lifetime)
+
+    def _call_brain(self, session: AnySettings) -> CallBrain:
+        return CallBrain(
+            Brain(
+                model=DEFAULT_MODEL,
+                answer=self._answers.answer,
+                expires_at=int(time.time() + self._options.lifetime),
+                connection=next(self._connections),
+                session=session,
+            )
+        )
 
     def _brain(self, request: web.Request, session: AnySettings | None) -> Brain:
         return Brain(
@@ -155,16 +177,3 @@ class App:
     async def _close_sockets(self, _application: object) -> None:
         closing = [socket.close(code=GOING_AWAY, message=b"the server ends") for socket in self._sockets]
         await asyncio.gather(*closing, return_exceptions=True)
-
-
-def _refused(status: int, error: Error) -> web.Response:
-    """An error as the service's REST calls tell it: that of an event, without the event."""
-    said = codec.unstructure(error.error)
-    return _json(status, {"error": {name: said.get(name) for name in ("message", "type", "param", "code")}})
-
-
-def _json(status: int, content: Mapping[str, Any]) -> web.Response:
-    from aiohttp import web
-
-    body = orjson.dumps(content)
-    return web.Response(status=status, body=body, content_type="application/json", headers=_FROM_ANY_PAGE)

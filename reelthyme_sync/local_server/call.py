@@ -1,4 +1,4 @@
-"""One call: a session that outlives its sockets. Sound over a line, events to all who listen. Runs on the server's loop.
+"""One call: a session that outlives its sockets. Sound over a line, events to all who listen. Runs on one loop.
 
 Whoever has the line (WebRTC, or a telephone) brings what the caller says and takes what the caller hears, and so is
 the clock of both. Knows no socket, no HTTP and no SDP.
@@ -106,7 +106,7 @@ class Call:
             listener.finish()
 
     def hear(self, sound: bytes) -> None:
-        """What the caller says, silence too: 24 kHz mono PCM16 of any length. Speech is found in it as in ``append``."""
+        """What the caller says, silence too: 24 kHz mono PCM16, cut anywhere. It finds turns as ``append`` does."""
         if self._brain is not None and not self.ended.is_set():
             self._tell(self._brain.hear(sound))
 

@@ -57,7 +57,7 @@ class Listener:
         while (text := await self._waiting.get()) is not None:
             try:
                 await self._send(text)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this listener alone
+            except Exception as error:
                 logger.debug("a listener of a call has gone: %s", type(error).__name__)
                 return False
         return True
