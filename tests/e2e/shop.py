@@ -22,7 +22,8 @@ from reelthyme_sync.events import (
 )
 from reelthyme_sync.testing import PATIENCE
 
-STORY = " ".join(f"Lamp {number} was lit, and the street grew longer." for number in range(5000))
+STORY = " ".join(f"Lamp {number} was lit, and the street grew longer." for number in range(200))
+SAGA = " ".join(f"Then lamp {number} was lit, and the night went on." for number in range(5000))
 """So long that a server that does not wait takes seconds to tell it: whoever interrupts it comes in time."""
 
 TALE = " ".join(f"In year {number} the lighthouse sang." for number in range(1800, 1830))
@@ -36,6 +37,7 @@ ANSWERS = {
     "who wrote it": "Nobody knows.",
     "was it a sailor": "Perhaps it was.",
     "write me a story": STORY,
+    "write me a saga": SAGA,
     "lamps are lovely": "content",
     "that is enough": "All right.",
     "be brief": "I will.",

@@ -13,7 +13,7 @@ import pytest
 from shop import (
     NO_ARCHIVE,
     NO_ORDER,
-    STORY,
+    SAGA,
     TALE,
     Beginning,
     Tools,
@@ -61,8 +61,8 @@ TRANSCRIPT = [
     ("assistant", "Nobody knows."),
     ("user", "Was it a sailor?"),
     ("assistant", "Perhaps it was."),
-    ("user", "Write me a story."),
-    ("assistant", Beginning(STORY)),
+    ("user", "Write me a saga."),
+    ("assistant", Beginning(SAGA)),
     ("user", "That is enough."),
     ("assistant", "All right."),
     ("user", "Look into the archive, and for my order."),
@@ -142,13 +142,13 @@ def converse(client: RealtimeClient, speaker: FakeSpeaker) -> bytes:
     ask("Was it a sailor?", aloud=True)
 
     client.update_session(output_modalities=["text"])
-    story = client.say("Write me a story.")
+    saga = client.say("Write me a saga.")
     client.wait_for_next("server.response.output_text.delta", PATIENCE)
     mood = client.ask("Is the user content?", conversation="none", input=["Your lamps are lovely."])
     assert mood.text(PATIENCE) == "content"
-    assert not story.request.done
+    assert not saga.request.done
     assert client.interrupt() is None
-    assert story.wait(PATIENCE).status == "cancelled"
+    assert saga.wait(PATIENCE).status == "cancelled"
     ask("That is enough.")
     ask("Look into the archive, and for my order.")
     ask("How much is the lamp?")
@@ -213,7 +213,7 @@ def test_five_turns_on_the_thread_that_takes_the_events(url):
         Tools(client)
         witness, said = Witness(client), []
         client.update_session(output_modalities=["text"])
-        client.say("Write me a story.")
+        client.say("Write me a saga.")
         turns = iter(
             [
                 lambda: client.say("How is the weather in Rome, and where is my order?"),
@@ -238,8 +238,8 @@ def test_five_turns_on_the_thread_that_takes_the_events(url):
         assert witness.requests == 5 + 1
         assert [item.id for item in witness.appended] == [item.id for item in client.conversation.get_items()]
         assert transcript(client.conversation) == [
-            ("user", "Write me a story."),
-            ("assistant", Beginning(STORY)),
+            ("user", "Write me a saga."),
+            ("assistant", Beginning(SAGA)),
             *TRANSCRIPT[14:20],
             *TRANSCRIPT[:4],
             *TRANSCRIPT[-2:],
