@@ -1,0 +1,161 @@
+"""Chromium without a window, with a recording for its microphone: what a page does, and what went wrong in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import orjson
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from reelthyme_sync.local_server.voice import Voice
+from reelthyme_sync.pcm import SAMPLE_RATE, silence
+
+PATIENCE = 30_000
+"""Milliseconds that any wait in a page may take; only failure takes them."""
+
+STATIC = Path(__file__).parents[2] / "reelthyme_sync" / "static"
+PAGES = Path(__file__).parent / "pages"
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+FLAGS = [
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+]
+
+BEFORE_SPEECH = 2_000
+"""Milliseconds of silence before the words: the call is open by then, and the browser's noise suppressor settled."""
+
+
+def spoken_question(words: str, path: Path, *, before: float = BEFORE_SPEECH) -> Path:
+    """A recording for the microphone: a moment of silence, the words, a moment of silence."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
+        file.writeframes(silence(before) + b"".join(Voice().speak(words)) + silence(1_000))
+    return path
+
+
+@contextlib.contextmanager
+def chromium(microphone: Path) -> Iterator[Browser]:
+    """A browser, for as long as the block lasts. Every page that asks for the microphone hears all of the recording."""
+    before = set(_children())
+    with sync_playwright() as playwright:
+        with playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"],
+        ) as browser:
+            yield browser
+    deadline = time.monotonic() + PATIENCE / 1000
+    while left := set(_children()) - before:
+        assert time.monotonic() < deadline, f"the browser left processes behind: {left}"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def page_at(browser: Browser, url: str, *, expected: tuple[str, ...] = (), **options: Any) -> Iterator[Page]:
+    """The page, in a profile of its own, with leave to use the microphone.
+
+    Whatever the page complains of on its console fails the test, unless it is ``expected``.
+    """
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+    with browser.new_context(**{"locale": "en-GB", "permissions": ["microphone"], **options}) as context:
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        yield page
+    complaints = [each for each in complaints if not any(part in each for part in expected)]
+    assert not complaints, complaints
+
+
+class PageServer:
+    """Serves the bare page and the module; what is posted to it, it keeps and answers as a test says.
+
+    Attributes:
+        url: the page's.
+        posted: path, headers and body of every POST.
+        answer: gives them status, headers and body.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.posted: list[tuple[str, dict[str, str], bytes]] = []
+        self.answer: Callable[[], tuple[int, dict[str, str], bytes]] = lambda: (404, {}, b"")
+        self.over = threading.Event()
+
+    def hang(self) -> tuple[int, dict[str, str], bytes]:
+        """An answer that comes when the test is over."""
+        self.over.wait()
+        return 503, {}, b""
+
+
+@contextlib.contextmanager
+def page_server() -> Iterator[PageServer]:
+    """Serve, on threads, until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.rpartition("/")[2] or "bare.html"
+            path = next((folder / name for folder in (PAGES, STATIC) if (folder / name).is_file()), None)
+            if path is None:
+                self._send(204 if name == "favicon.ico" else 404, {}, b"")
+            else:
+                self._send(200, {"Content-Type": TYPES[path.suffix]}, path.read_bytes())
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            server.posted.append((self.path, dict(self.headers), body))
+            self._send(*server.answer())
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        server = PageServer(f"http://127.0.0.1:{listening.server_address[1]}/")
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.over.set()
+            listening.shutdown()
+            thread.join()
+
+
+def refusal(status: int, **error: Any) -> tuple[int, dict[str, str], bytes]:
+    """An answer as the service's errors are."""
+    return status, {"Content-Type": "application/json"}, orjson.dumps({"error": error})
+
+
+def _children() -> list[int]:
+    tasks = Path("/proc/self/task")
+    return [int(pid) for task in os.listdir(tasks) for pid in (tasks / task / "children").read_text().split()]
