@@ -31,6 +31,7 @@ from .script import Line
 from .settings import AnySettings
 from .sideband import follow
 from .speech import Speech
+from .telephone import Telephones
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -70,6 +71,7 @@ class App:
         self._door = Door(options.api_key)
         self._connections = itertools.count(1)
         self.calls = Calls(Terms(self._call_brain, self._speech, options.speed, options.lifetime))
+        self.telephones = Telephones(self.calls.place_call, self._speech)
         self._call_routes = CallRoutes(CALLS_PATH, self.calls, self._door)
         self._sockets: set[web.WebSocketResponse] = set()
 
@@ -97,6 +99,7 @@ class App:
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
+            await self.telephones.close()
             self.calls.close()
             await self._call_routes.close()
             self._speech.close()

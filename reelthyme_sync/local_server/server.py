@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final
 
 import attrs
 
+from .._credentials import Secret
 from .._worker import Worker
 from .app import PATH, App, Options
+from .phone import Phone
+from .telephone import Ring, Telephones
 
 _CLOSE_WITHIN: Final = 2.0
 
@@ -21,6 +25,7 @@ class _Running:
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
     port: int
+    telephones: Telephones
 
 
 class LocalServer:
@@ -38,6 +43,54 @@ class LocalServer:
         self._running = self._started.result()
         name = f"[{options.host}]" if ":" in options.host else options.host
         self.url = f"{'wss' if options.tls else 'ws'}://{name}:{self._running.port}{PATH}"
+
+    def ring(
+        self,
+        webhook: str,
+        *,
+        secret: str,
+        caller: str = "+15550100",
+        called: str = "+15550111",
+        says: Iterable[str] = (),
+        greeted: bool = True,
+        voice: str = "ash",
+        pace: float = 1.0,
+        rings_for: float = 30.0,
+    ) -> Phone:
+        """Ring up your application: somebody with a telephone, for whom no carrier is needed.
+
+            phone = server.ring("http://127.0.0.1:8000/openai", secret=secret, says=["What time is it?"], pace=8)
+            phone.wait_heard("it is [0-9]")
+
+        The webhook ``realtime.call.incoming`` is sent, and sent again while the call lasts, until it is answered with
+        2xx within 5 s: after 0.5 s, and then each time after twice as long, up to 8 s. It has the same ``webhook-id``
+        each time. Returns at once. What becomes of the call, ``calls.accept``, ``reject``, ``refer`` and ``hangup``
+        decide, with ``url=server.url``.
+
+        Args:
+            webhook: the address of your endpoint, ``http://…`` or ``https://…``.
+            secret: what the endpoint believes: ``whsec_…``.
+            caller: the number that calls, as it will stand in the SIP header ``From``.
+            called: the number that was dialled, as in ``To``.
+            says: what the caller says, in English: one text after each answer of the assistant that has sounded. The
+                server knows these words when it hears them, exactly.
+            greeted: whether the caller waits for the assistant to speak first.
+            voice: that the caller has: one of the assistant's.
+            pace: how many times faster than real time they talk.
+            rings_for: seconds until the caller gives up, when nobody answers.
+
+        Raises:
+            ValueError: ``webhook`` is no address, ``secret`` is none, or a number makes no sense.
+            RuntimeError: the server was closed.
+        """
+        secret = Secret(secret)  # first: a traceback may show what is local here
+        ring = Ring(webhook, secret, caller, called, list(says), greeted, voice, pace, rings_for)
+        ringing = self._running.telephones.ring(ring)
+        try:
+            return asyncio.run_coroutine_threadsafe(ringing, self._running.loop).result()
+        except RuntimeError:
+            ringing.close()
+            raise
 
     def close(self) -> None:
         """Close every session (1001) and end the threads: within two seconds."""
@@ -61,8 +114,9 @@ class LocalServer:
 
     async def _serve(self) -> None:
         stop = asyncio.Event()
-        async with App(self._options).listening() as port:
-            self._started.set_result(_Running(asyncio.get_running_loop(), stop, port))
+        app = App(self._options)
+        async with app.listening() as port:
+            self._started.set_result(_Running(asyncio.get_running_loop(), stop, port, app.telephones))
             await stop.wait()
 
     def _ended(self, failure: BaseException | None) -> None:

@@ -44,6 +44,11 @@ _POSITION_CHARACTER: Final = 1
 _CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
+def sentences(text: str) -> list[str]:
+    """What is said in one breath each, with the space behind it."""
+    return re.findall(r"[^.!?]+[.!?]*\s*", text)
+
+
 class Voice:
     """Says a text. Without espeak-ng it hums, and says once on the log what to install."""
 
@@ -56,7 +61,7 @@ class Voice:
             speed: 1.0 is an ordinary pace, 1.5 half as fast again.
         """
         say = _espeak().say if _installed() else tone
-        for sentence in re.findall(r"[^.!?]+[.!?]*\s*", text):
+        for sentence in sentences(text):
             yield say(sentence, _VARIANTS.get(voice, _DEFAULT_VARIANT), speed)
 
 
