@@ -53,6 +53,7 @@ class Call:
         owners: the keys and secrets that may follow and end it; None: any key that the server takes.
         answered: set once it has been accepted.
         ended: set once, when either side has hung up.
+        failed: whether it ended because the server broke down.
         sip_code: with which it was rejected.
         target_uri: where it was passed on to.
     """
@@ -62,6 +63,7 @@ class Call:
         self.owners = owners
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
+        self.failed = False
         self.sip_code: int | None = None
         self.target_uri: str | None = None
         self._terms = terms
@@ -174,4 +176,5 @@ class Call:
         self.hang_up()
 
     async def _fail(self) -> None:
+        self.failed = True
         self.hang_up()

@@ -72,7 +72,7 @@ class CallRoutes:
         visitor = self._door.admit(request.headers, time.time())
         if isinstance(visitor, Error):
             return refused(401, visitor)
-        if importlib.util.find_spec("aiortc") is None:
+        if not _has_webrtc():
             lack = 'The local server cannot answer WebRTC calls: pip install "reelthyme_sync[webrtc]"'
             return refused(501, Refusal(lack, code="not_implemented").as_event(None))
         body = await body_of(request)
@@ -118,6 +118,10 @@ class CallRoutes:
 
             self._peers = Peers()
         return self._peers
+
+
+def _has_webrtc() -> bool:
+    return importlib.util.find_spec("aiortc") is not None
 
 
 def _settings(visitor: Visitor, asked: object, request: web.Request) -> AnySettings:

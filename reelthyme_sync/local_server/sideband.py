@@ -11,8 +11,9 @@ from .call import Call
 if TYPE_CHECKING:
     from aiohttp.web import WebSocketResponse
 
-_OVER: Final = 1000
-_FELL_BEHIND: Final = 1008
+_OVER: Final = 1000, b"the call has ended"
+_FELL_BEHIND: Final = 1008, b"too far behind"
+_FAILED: Final = 1011, b"the local server failed"
 
 _CLOSE_WITHIN: Final = 1.0
 """Seconds that a client which does not read can hold up the end."""
@@ -41,6 +42,6 @@ async def _read(socket: WebSocketResponse, call: Call) -> None:
 
 
 async def _close(socket: WebSocketResponse, call: Call) -> None:
-    code, why = (_OVER, b"the call has ended") if call.ended.is_set() else (_FELL_BEHIND, b"too far behind")
+    code, why = _FAILED if call.failed else _OVER if call.ended.is_set() else _FELL_BEHIND
     with contextlib.suppress(ConnectionError, TimeoutError):
         await asyncio.wait_for(socket.close(code=code, message=why), _CLOSE_WITHIN)
