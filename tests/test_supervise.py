@@ -326,8 +326,8 @@ time.sleep(30)
             """
 gone = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: gone.set())
-supervisor.close_on_sigterm()
-supervisor.close_on_sigterm()
+supervisor.close_on_signals()
+supervisor.close_on_signals()
 calls = follow("rtc_1", "rtc_2")
 print("ready", flush=True)
 while not gone.wait(0.1): pass

@@ -129,20 +129,23 @@ class Supervisor:
         if not roster.wait_until_left(deadline - monotonic()):
             log.error("%d calls did not end in %s s: is a conversation's function stuck?", len(roster.calls()), timeout)
 
-    def close_on_sigterm(self) -> None:
-        """End all calls as soon as SIGTERM comes, and then do what was done about it before. On the main thread.
+    def close_on_signals(self, *numbers: int) -> None:
+        """End all calls as soon as one of these comes, and then do what was done about it before. On the main thread.
 
-        For servers that take the signal for themselves and then wait for requests to end, as gunicorn does: a stream
-        of a transcript ends with its call. In gunicorn's configuration: ``post_worker_init``. Where nobody has taken
-        the signal, calls end before it ends the process, without being asked.
+        For servers that take signals for themselves and then wait for requests to end, as gunicorn does: a stream of a
+        transcript ends with its call. In gunicorn's configuration: ``post_worker_init``. Where nobody has taken
+        SIGTERM, calls end before it ends the process, without being asked.
+
+        Args:
+            numbers: ``SIGTERM`` if none is given. What has no handler keeps having none.
 
         Raises:
             ValueError: this is not the main thread.
         """
-        _sigterm.watch()
-        before = signal.getsignal(signal.SIGTERM)
-        if callable(before) and not isinstance(before, _sigterm.Termination | _Chained):
-            signal.signal(signal.SIGTERM, _Chained(self, before))
+        for number in numbers or (signal.SIGTERM,):
+            before = signal.getsignal(number)
+            if callable(before) and not isinstance(before, _sigterm.Termination | _Chained):
+                signal.signal(number, _Chained(self, before))
 
     @property
     def _here(self) -> _Here:

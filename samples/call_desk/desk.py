@@ -1,0 +1,139 @@
+"""What Flask and Django share: secrets for pages, and their calls, followed with tools and a transcript.
+
+Knows no web framework. A transcript is kept by the process that follows the call, so serve with one worker process and
+many threads; ``samples/celery_calls`` is for more than one.
+"""
+
+import datetime
+import re
+import secrets
+import threading
+from collections.abc import Callable
+
+import orjson
+
+from reelthyme_sync import ConnectFailed, RealtimeClient, RequestFailed, Session, calls, codec, create_client_secret
+from reelthyme_sync.events import AudioConfig, AudioInput, RealtimeSession, ServerVad, Transcription
+from reelthyme_sync.supervise import AlreadyFollowed, Feed, Line, Supervisor, TooManyCalls
+from reelthyme_sync.tools import Tool
+
+INSTRUCTIONS = "You are the assistant of a small shop. Be brief. Hang up when the caller asks you to."
+BODY_LIMIT = 16_384
+TRANSCRIPTS_KEPT = 1000
+
+_CALL_ID = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+_CLIENT_SECRET = re.compile(r"ek_[A-Za-z0-9._~-]{1,500}")
+
+
+class Refused(Exception):
+    """What a request is answered with that is not done."""
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status = status
+        super().__init__(why)
+
+
+class Desk:
+    """One for the whole application. Any thread."""
+
+    def __init__(self, service, limit: int = 100) -> None:
+        self.service = service
+        self.supervisor = Supervisor(limit)
+        self._changing = threading.Lock()
+        self._feeds: dict[str, Feed] = {}
+
+    def client_secret(self, body: bytes) -> dict:
+        """What a page starts its call with: its session is ours to say, not the page's."""
+        modalities = _object(body).get("output_modalities")
+        if modalities not in (["audio"], ["text"]):
+            raise Refused(400, 'output_modalities must be ["audio"] or ["text"]')
+        hearing = AudioInput(transcription=Transcription(model="gpt-transcribe"), turn_detection=ServerVad())
+        session = RealtimeSession(
+            instructions=INSTRUCTIONS,
+            output_modalities=modalities,
+            audio=AudioConfig(input=hearing),
+            tools=[Tool.of(tool).declaration for tool in tools_of("", {})],  # or the first question might come before
+        )
+        try:
+            secret = create_client_secret(session=session, **self.service.place())
+        except RequestFailed as error:
+            raise Refused(503 if error.recoverable else 502, "The service gives no secret") from error
+        return {**codec.unstructure(secret), "url": self.service.calls_url()}
+
+    def follow(self, body: bytes) -> str:
+        """Follow the page's call, and give the token of its transcript.
+
+        We connect with the client secret that the page has: so the service says whether it is the page's call.
+        """
+        claim = _object(body)
+        call_id, client_secret = (str(claim.get(name, "")) for name in ("call_id", "client_secret"))
+        if not _CALL_ID.fullmatch(call_id) or not _CLIENT_SECRET.fullmatch(client_secret):
+            raise Refused(400, "call_id and client_secret are those of the call")
+        feed, token, place = Feed(), secrets.token_urlsafe(32), self.service.place()
+        try:
+            call = self.supervisor.follow(
+                call_id, lambda session: converse(session, call_id, place, feed), api_key=client_secret, **place
+            )
+        except TooManyCalls as error:
+            raise Refused(503, "Too many calls are followed") from error
+        except AlreadyFollowed as error:
+            raise Refused(409, "This call is followed already") from error
+        except ConnectFailed as error:
+            raise Refused(502 if error.recoverable else 404, "There is no such call of yours") from error
+        call.on_end(lambda: feed.end(call.ended))
+        with self._changing:
+            self._feeds[token] = feed
+            if len(self._feeds) > TRANSCRIPTS_KEPT:
+                del self._feeds[next(iter(self._feeds))]
+        return token
+
+    def transcript(self, token: str) -> Feed:
+        """The lines of a call, for whoever knows the token."""
+        if (feed := self._feeds.get(token)) is None:
+            raise Refused(404, "There is no such transcript")
+        return feed
+
+
+def converse(session: Session, call_id: str, place: dict[str, str], feed: Feed) -> None:
+    """Our side of one call: tools are answered from here, and what is said is written down."""
+    client = RealtimeClient(session, threaded=False)
+    for tool in tools_of(call_id, place):
+        client.add_tool(tool)
+
+    @client.on("conversation.updated")
+    def write_down(update) -> None:
+        if (line := Line.of(update.item)) is not None:
+            feed.put(line)
+
+    with client:
+        for _ in client.events():  # until somebody hangs up
+            pass
+
+
+def tools_of(call_id: str, place: dict[str, str]) -> list[Callable]:
+    """What the assistant can do on a call."""
+
+    def get_server_time() -> str:
+        """Tell the time of day on the server's clock."""
+        return f"{datetime.datetime.now():%H:%M}"
+
+    def get_weather(city: str) -> dict[str, str]:
+        """Get the weather forecast of a city."""
+        return {"city": city, "forecast": "sunny, 20 degrees"}
+
+    def hang_up() -> str:
+        """Hang up the phone, which ends the call."""
+        calls.hangup(call_id, **place)
+        return "done"
+
+    return [get_server_time, get_weather, hang_up]
+
+
+def _object(body: bytes) -> dict:
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise Refused(400, "The body must be a JSON object")
+    return given
