@@ -81,7 +81,7 @@ export class RealtimeError extends Error {
  *
  * @param {ClientSecret} clientSecret
  * @param {ConnectOptions} [options]
- * @returns {Promise<RealtimeCall & Listened>}
+ * @returns {Promise<Listened & RealtimeCall>}
  */
 export function connect(clientSecret, options = {}) {
   return RealtimeCall.connect(clientSecret, options);
@@ -123,7 +123,7 @@ export class RealtimeCall extends EventTarget {
   /**
    * @param {ClientSecret} secret
    * @param {ConnectOptions} options
-   * @returns {Promise<RealtimeCall & Listened>}
+   * @returns {Promise<Listened & RealtimeCall>}
    */
   static async connect(secret, options) {
     const { audioElement, signal } = options;
