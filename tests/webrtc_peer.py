@@ -27,7 +27,7 @@ Ask = Callable[[str], Awaitable[str]]
 
 
 class Mouth(MediaStreamTrack):
-    """What the peer says, in real time: silence, until there is something."""
+    """What the peer says, in real time: silence, until there is something; when it is muted, nothing is sent."""
 
     kind = "audio"
 
@@ -37,12 +37,13 @@ class Mouth(MediaStreamTrack):
         self.said = asyncio.Event()
         self.muted = False
         self._slots = Slots()
+        self._frames = 0
 
     async def recv(self) -> AudioFrame:
         while True:
-            loop = asyncio.get_running_loop()
-            slot, wait = self._slots.take(loop.time())
+            _, wait = self._slots.take(asyncio.get_running_loop().time())
             await asyncio.sleep(wait)
+            self._frames += 1
             if not self.muted:
                 break
         piece = bytes(self.sound[: FRAME * 2])
@@ -53,7 +54,7 @@ class Mouth(MediaStreamTrack):
         frame.planes[0].update(np.repeat(np.frombuffer(piece.ljust(FRAME * 2, b"\0"), np.int16), 2).tobytes())
         frame.sample_rate = RATE
         frame.time_base = fractions.Fraction(1, RATE)
-        frame.pts = slot * FRAME
+        frame.pts = self._frames * FRAME
         return frame
 
 

@@ -18,7 +18,7 @@ class Peers:
     """The far sides of a server's calls. Everything on the server's loop."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[Peer, asyncio.Task[None]] = {}
 
     async def answer(self, call: Call, offer: str) -> str:
         """Take a call that a browser offers. The connection lives until the call has ended, or the far side is gone.
@@ -41,13 +41,13 @@ class Peers:
         peer = Peer(call)
         answer = await peer.open(offer)
         task = asyncio.create_task(peer.run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._running[peer] = task
+        task.add_done_callback(lambda _: self._running.pop(peer))
         return answer
 
     async def close(self) -> None:
-        """End the connections that are left, within a second."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End the connections that are left, within 1.5 seconds."""
+        running = dict(self._running)
+        for peer in running:
+            peer.leave()  # not task.cancel(): one that has not begun would never close its connection
+        await asyncio.gather(*running.values(), return_exceptions=True)

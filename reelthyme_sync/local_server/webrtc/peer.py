@@ -76,9 +76,13 @@ class Peer:
                 self._listener.stop()
             for task in (listening, *ends):
                 task.cancel()
-            await asyncio.gather(listening, *ends, return_exceptions=True)
             await self._close()
+            await asyncio.gather(listening, *ends, return_exceptions=True)
             self._call.hang_up()
+
+    def leave(self) -> None:
+        """End it: ``run`` returns."""
+        self._gone.set()
 
     async def _negotiate(self, offer: str) -> str:
         from aiortc import RTCSessionDescription
@@ -104,12 +108,15 @@ class Peer:
         await self._gone.wait()
 
     async def _until_vanished(self) -> None:
+        coming = asyncio.ensure_future(self._connected.wait())
         try:
-            await asyncio.wait_for(self._connected.wait(), _CONNECT_WITHIN)
-        except asyncio.TimeoutError:
-            logger.debug("nobody came to a call")
-        else:
+            came, _ = await asyncio.wait([coming], timeout=_CONNECT_WITHIN)
+        finally:
+            coming.cancel()
+        if came:
             await wait_until_vanished(self._connection)
+        else:
+            logger.debug("nobody came to a call")
 
     async def _listen(self) -> None:
         track = self._connection.getReceivers()[0].track

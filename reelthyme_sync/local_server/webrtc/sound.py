@@ -31,14 +31,16 @@ async def listen(track: MediaStreamTrack, hear: Callable[[bytes], None]) -> None
     resampler = AudioResampler(format="s16", layout="mono", rate=pcm.SAMPLE_RATE)
     gaps = Gaps()
     while True:
-        try:
-            frame: Any = await asyncio.wait_for(track.recv(), _IDLE)
-        except asyncio.TimeoutError:
-            gaps.waited(_IDLE)
-            hear(pcm.silence(_IDLE * 1000))
-            continue
+        coming = asyncio.ensure_future(track.recv())
+        try:  # not wait_for: before Python 3.12 it swallows a cancel that comes together with a frame
+            while not (await asyncio.wait([coming], timeout=_IDLE))[0]:
+                gaps.waited(_IDLE)
+                hear(pcm.silence(_IDLE * 1000))
+            frame: Any = coming.result()
         except MediaStreamError:
             return
+        finally:
+            coming.cancel()
         if lack := gaps.before(frame.pts / frame.sample_rate, frame.samples / frame.sample_rate):
             hear(pcm.silence(lack * 1000))
         for piece in resampler.resample(frame):
