@@ -201,6 +201,7 @@ class Transcript:
     lines: dict[str, dict[str, Any]] = attrs.Factory(dict)
     ended: str | None = None
     streams: int = 0
+    told: bool = False
     _last: str | None = None
 
     def read(self, enough: Callable[[Transcript], bool]) -> Transcript:
