@@ -16,11 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_vad import recording
 
-from reelthyme_sync import RealtimeClient, connect, pcm
+from reelthyme_sync import RealtimeClient, codec, connect, pcm
 from reelthyme_sync.errors import ConnectFailed, ConnectionClosed, ConnectionLost, RequestFailed
 from reelthyme_sync.events import (
     ConversationItemCreate,
-    FunctionTool,
     InputText,
     RealtimeSession,
     ResponseCreate,
@@ -37,10 +36,7 @@ from reelthyme_sync.rest import calls, create_client_secret
 KEY = "sk-right-0123456789"
 SDP = {"Content-Type": "application/sdp"}
 BRIEF = RealtimeSession(instructions="Be brief.")
-WEATHER = FunctionTool(
-    name="get_weather",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-)
+LONG = SessionUpdate(session=RealtimeSession(instructions="Be long. " * 4000))
 
 
 @pytest.fixture
@@ -111,6 +107,25 @@ def wait_for(true):
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def not_reading(server, query):
+    """A client that leaves what it is sent where it is, and has little room for it."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    place.settimeout(PATIENCE)
+    host, port = re.fullmatch(r"ws://(.*):(\d+)/.*", server.url).groups()
+    place.connect((host, int(port)))
+    return websocket.create_connection(server.url + query, timeout=PATIENCE, header=bearer(KEY), socket=place)
+
+
+def flood(server, call_id, times):
+    """Have much told to all who follow a call; ends when one who reads has been told it."""
+    with connect(url=server.url, call_id=call_id, api_key=KEY) as session:
+        session.receive(timeout=PATIENCE)
+        for _ in range(times):
+            session.send(LONG)
+            assert session.receive(timeout=PATIENCE).type == "session.updated"
 
 
 def refusal_of(attempt):
@@ -357,26 +372,38 @@ class TestSidebands:
             assert json.loads(peer.recv())["type"] == "error"
         peer.close()
 
-    def test_who_does_not_read_holds_up_nobody_and_is_let_go(self, opening, monkeypatch, caplog):
+    def test_who_does_not_read_holds_up_nobody_and_is_let_go(self, server, monkeypatch, caplog):
         monkeypatch.setattr(listener, "BACKLOG", 300)
-        server = opening()
-        secret = create_client_secret(url=server.url)
-        call_id = begin(server, secret)
-        idle = socket.socket()
-        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        idle.settimeout(PATIENCE)
-        address = re.fullmatch(r"ws://(.*):(\d+)/.*", server.url)
-        idle.connect((address[1], int(address[2])))
-        lazy = websocket.create_connection(
-            f"{server.url}?call_id={call_id}", timeout=PATIENCE, header=bearer(secret.value), socket=idle
-        )
-        with connect(url=server.url, call_id=call_id, api_key=secret.value, max_queue=0) as session:
-            session.receive(timeout=PATIENCE)
-            long = SessionUpdate(session=RealtimeSession(instructions="Be long. " * 4000))
-            for _ in range(500):
-                session.send(long)
-                assert session.receive(timeout=PATIENCE).type == "session.updated"
-            wait_for(lambda: "events behind" in caplog.text)
+        call_id = begin(server, secret_of(server))
+        lazy = not_reading(server, f"?call_id={call_id}")
+        flood(server, call_id, 500)
+        assert "events behind" in caplog.text
+        wait_for(lambda: not on_loop(server, lambda app: app._sockets))
+        lazy.shutdown()
+
+    def test_who_does_not_read_cannot_hold_up_the_end_of_the_call(self, server):
+        call_id = begin(server, secret_of(server))
+        lazy = not_reading(server, f"?call_id={call_id}")
+        flood(server, call_id, 300)
+        calls.hangup(call_id, url=server.url, api_key=KEY)
+        wait_for(lambda: not on_loop(server, lambda app: app._sockets))
+        lazy.shutdown()
+
+    @pytest.mark.parametrize("to_a_call", [True, False])
+    def test_who_does_not_read_cannot_hold_up_the_end_of_the_server(self, server, to_a_call):
+        if to_a_call:
+            call_id = begin(server, secret_of(server))
+            lazy = not_reading(server, f"?call_id={call_id}")
+            flood(server, call_id, 300)
+        else:
+            lazy = not_reading(server, "")
+            lazy.settimeout(1)
+            with pytest.raises(websocket.WebSocketTimeoutException):  # its own responses are held up
+                while True:
+                    lazy.send(codec.encode(LONG).decode())
+        start = time.monotonic()
+        server.close()
+        assert time.monotonic() - start < 2
         lazy.shutdown()
 
     def test_who_vanishes_is_forgotten(self, server, lines):

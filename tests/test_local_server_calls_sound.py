@@ -17,6 +17,7 @@ from reelthyme_sync.events import (
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    InputAudioBufferCommit,
     InputText,
     OutputAudioBufferClear,
     OutputAudioBufferCleared,
@@ -179,6 +180,17 @@ def test_what_the_caller_says_may_be_cut_anywhere():
     for start in range(0, len(sound), 333):
         line.hear(sound[start : start + 333])
     assert "input_audio_buffer.committed" in kinds(line.told)
+
+
+def test_a_line_on_which_nobody_looks_for_turns_keeps_ten_minutes():
+    line = Line(audio=AudioConfig(input=AudioInput(turn_detection=None)))
+    for minute in range(11):
+        line.hear(bytes([minute, 0]) * pcm.ms_to_samples(60_000))
+    line.send(InputAudioBufferCommit())
+    item = only(line.told, "input_audio_buffer.committed")[0].item_id
+    (event,) = line.send(ConversationItemRetrieve(item_id=item))
+    sound = pcm.decode_base64(event.item.content[0].audio)
+    assert (pcm.bytes_to_ms(len(sound)), sound[0]) == (600_000, 1)
 
 
 def test_speech_drops_what_is_being_made_and_was_not_heard():

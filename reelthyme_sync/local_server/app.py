@@ -178,5 +178,10 @@ class App:
         )
 
     async def _close_sockets(self, _application: object) -> None:
-        closing = [socket.close(code=GOING_AWAY, message=b"the server ends") for socket in self._sockets]
-        await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.gather(*(_close(socket) for socket in self._sockets), return_exceptions=True)
+
+
+async def _close(socket: web.WebSocketResponse) -> None:
+    """A client that does not read would hold up the close frame for ever."""
+    with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+        await asyncio.wait_for(socket.close(code=GOING_AWAY, message=b"the server ends"), timeout=_CLOSE_TIMEOUT)

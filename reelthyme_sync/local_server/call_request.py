@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email
-import email.message
 import re
 from typing import Final
 
@@ -65,16 +63,16 @@ def _no_offer(why: str) -> Refusal:
 
 
 def _parts(content_type: str, body: bytes) -> dict[str, bytes]:
-    """The fields of a form: the mail package reads any bytes, and what is no form has no fields."""
-    header = re.sub(r"[\r\n]", " ", content_type).encode("utf-8", "replace")
-    whole = email.message_from_bytes(b"Content-Type: " + header + b"\r\n\r\n" + body)
-    return {
-        str(part.get_param("name", "", "content-disposition")): _content(part)
-        for part in (whole.get_payload() if whole.is_multipart() else [])
-        if isinstance(part, email.message.Message)
-    }
-
-
-def _content(part: email.message.Message) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
+    """The fields of a form; what is no form has none."""
+    boundary = re.search(r'boundary="?([^";]+)', content_type, re.IGNORECASE)
+    if boundary is None:
+        return {}
+    _, *parts = (b"\r\n" + body).split(f"\r\n--{boundary[1].strip()}".encode())
+    fields: dict[str, bytes] = {}
+    for part in parts:
+        head, _, content = part.partition(b"\r\n\r\n")
+        if (
+            name := re.search(rb'content-disposition:[^\r\n]*[;\s]name="?([^";\r\n]*)', head, re.IGNORECASE)
+        ) is not None:
+            fields[name[1].decode("utf-8", "replace")] = content
+    return fields

@@ -19,6 +19,10 @@ _LATENCY_MS: Final = 200
 """What the detector may need, beyond the padding, to see that speech has begun."""
 
 
+_LINE_KEEPS: Final = pcm.ms_to_bytes(600_000)
+"""A line is never silent. Where no turns are found, its sound would grow for as long as a call lasts."""
+
+
 class InputBuffer:
     """Keeps sound until it is taken. Positions are milliseconds from the first byte ever appended."""
 
@@ -54,8 +58,10 @@ class InputBuffer:
         return self._add(self._decoder.push(data))
 
     def hear(self, sound: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """Add 24 kHz PCM16, cut anywhere; gives the boundaries of turns that show in it."""
-        return self._add(self._line.push(sound))
+        """Add 24 kHz PCM16 from a line, cut anywhere; gives the boundaries of turns that show in it."""
+        boundaries = self._add(self._line.push(sound))
+        self._drop_to(self._end - _LINE_KEEPS)
+        return boundaries
 
     def settle(self) -> None:
         """The client says that the sound ends here: what the resampler has withheld belongs to it."""

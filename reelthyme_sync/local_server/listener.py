@@ -10,6 +10,9 @@ from typing import Final
 BACKLOG: Final = 10_000
 """Events that a listener may be behind: more than there are in an hour of talk."""
 
+_FLUSH_WITHIN: Final = 1.0
+"""Seconds that one who does not read can hold up the end."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,8 +44,9 @@ class Listener:
             self._waiting.put_nowait(text)
 
     def finish(self) -> None:
-        """No more will come: it ends when it has been told what waits."""
+        """No more will come: it ends when it has been told what waits, and soon."""
         self._waiting.put_nowait(None)
+        asyncio.get_running_loop().call_later(_FLUSH_WITHIN, self._carrying.cancel)
 
     def stop(self) -> None:
         """End it now, whatever waits."""

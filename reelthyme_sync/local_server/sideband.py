@@ -43,5 +43,5 @@ async def _read(socket: WebSocketResponse, call: Call) -> None:
 
 async def _close(socket: WebSocketResponse, call: Call) -> None:
     code, why = _FAILED if call.failed else _OVER if call.ended.is_set() else _FELL_BEHIND
-    with contextlib.suppress(ConnectionError, TimeoutError):
+    with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
         await asyncio.wait_for(socket.close(code=code, message=why), _CLOSE_WITHIN)
