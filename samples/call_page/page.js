@@ -237,6 +237,7 @@ function end(state, words) {
   for (const letGo of current?.letGo.splice(0) ?? []) letGo();
   current = null;
   answering = sounding = false;
+  for (const line of at("transcript").children) line.ariaBusy = "false"; // what is not done will never be
   show(state, words);
 }
 
@@ -333,14 +334,14 @@ function send(text) {
 
 // ---- what the user does
 
-page.setup.onsubmit = (event) => {
+page.setup.addEventListener("submit", (event) => {
   event.preventDefault();
   start();
-};
+});
 page.setup.onchange = () => {
   at("choose-file").hidden = new FormData(page.setup).get("input") !== "file";
 };
-at("composer").onsubmit = (/** @type {Event} */ event) => {
+at("composer").onsubmit = (event) => {
   event.preventDefault();
   const text = page.text.value.trim();
   if (text === "") return;

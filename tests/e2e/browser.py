@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from reelthyme_sync.local_server.voice import Voice
 from reelthyme_sync.pcm import SAMPLE_RATE, silence
 
 PATIENCE = 30_000
@@ -38,16 +37,24 @@ FLAGS = [
     "--use-fake-device-for-media-stream",
 ]
 
-BEFORE_SPEECH = 2_000
-"""Milliseconds of silence before the words: the call is open by then, and the browser's noise suppressor settled."""
+BEFORE_SPEECH, AFTER_SPEECH = 2_000, 1_000
+"""Milliseconds of silence: the call is open before the words, and the browser's noise suppressor has settled."""
 
 
-def spoken_question(words: str, path: Path, *, before: float = BEFORE_SPEECH) -> Path:
-    """A recording for the microphone: a moment of silence, the words, a moment of silence."""
+def microphone_hears(sound: bytes, path: Path) -> Path:
+    """A recording for the microphone: a moment of silence, the sound, a moment of silence."""
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
-        file.writeframes(silence(before) + b"".join(Voice().speak(words)) + silence(1_000))
+        file.writeframes(silence(BEFORE_SPEECH) + sound + silence(AFTER_SPEECH))
     return path
+
+
+def until(page: Page, script: str) -> None:
+    """Until it is true; ``wait_for_function`` does not work where the page forbids ``eval``."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(script):
+        assert time.monotonic() < deadline, script
+        page.wait_for_timeout(20)
 
 
 @contextlib.contextmanager
@@ -67,10 +74,13 @@ def chromium(microphone: Path) -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def page_at(browser: Browser, url: str, *, expected: tuple[str, ...] = (), **options: Any) -> Iterator[Page]:
+def page_at(
+    browser: Browser, url: str, *, expected: tuple[str, ...] = (), first: str = "", **options: Any
+) -> Iterator[Page]:
     """The page, in a profile of its own, with leave to use the microphone.
 
-    Whatever the page complains of on its console fails the test, unless it is ``expected``.
+    Whatever the page complains of on its console fails the test, unless it is ``expected``. The script ``first`` runs
+    before those of the page.
     """
     complaints: list[str] = []
 
@@ -83,6 +93,7 @@ def page_at(browser: Browser, url: str, *, expected: tuple[str, ...] = (), **opt
         page = context.new_page()
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(first)
         page.goto(url)
         yield page
     complaints = [each for each in complaints if not any(part in each for part in expected)]
