@@ -5,6 +5,9 @@
 
 Use it to try the library, to develop without a bill, and in tests. It understands English, does sums, tells the time
 and stories, repeats what you say and calls your tools; it is no language model and does not pretend to be one.
+
+Browsers call it by WebRTC, as they call the service (with ``reelthyme_sync[webrtc]``), telephones ring by
+``LocalServer.ring``, and ``connect(url=server.url, call_id=...)`` follows the calls of both.
 """
 
 from __future__ import annotations
@@ -45,11 +48,14 @@ def serve(
         script: a JSON file with answers that come before all others, a list of
             ``{"when": "regular expression", "say": "words"}`` and
             ``{"when": "...", "call": {"name": "a tool", "arguments": {}}}``, or a list of such calls, made at once.
-        speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all.
-        lifetime: seconds until a session expires, as the service's do after an hour.
+        speed: how many times faster than real time responses stream; ``math.inf`` does not wait at all. What a caller
+            hears takes its time all the same.
+        lifetime: seconds until a session expires, as the service's do after an hour; a call ends with its session.
         api_key: the only key that it takes; others get the service's error, ``invalid_api_key``, and are closed (3000).
             Without one it takes any key, and none. Client secrets, which it makes for who has the key
-            (``create_client_secret(url=server.url)``), it takes until they expire.
+            (``create_client_secret(url=server.url)``), it takes until they expire. A browser's call can be followed
+            and ended with the secret that it was made with, with the key that the secret was made with, and with this
+            key; a telephone's with any key that is taken.
 
     Raises:
         LocalServerUnavailable: ``aiohttp`` is not installed.
