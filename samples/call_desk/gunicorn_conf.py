@@ -9,6 +9,7 @@ import signal
 workers = 1
 worker_class = "gthread"
 threads = 120
+control_socket_disable = True  # or gunicorn writes one into the home directory
 
 
 def post_worker_init(worker):

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 import requests
-from web_servers import SERVERS, Page, Transcript, web_server
+from sidebands import Service
+from web_servers import GUNICORN, PATIENCE, ROOT, SERVERS, Page, Transcript, web_server
 
 ENDS_WITHIN = 5.0
 
@@ -44,3 +45,134 @@ def test_a_call_under(name):
         assert server.process.returncode in (0, -signal.SIGTERM)
         assert "Traceback" not in server.printed
         assert page.secret["value"] not in server.printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*GUNICORN, "load_app:app"],
+        [*GUNICORN, "-k", "sync", "--threads", "1", "load_app:app"],
+        ["-m", "waitress", "--listen", "127.0.0.1:{port}", "load_app:app"],
+        ["-m", "flask", "--app", "load_app", "run", "--port", "{port}"],
+    ],
+    ids=["gthread", "sync", "waitress", "werkzeug"],
+)
+def test_the_service_is_told_goodbye(arguments):
+    service = Service()
+    environment = {"LOAD_SERVICE": service.url, "PYTHONPATH": "tests/e2e"}
+    with web_server(arguments, environment) as server, Page(server.url) as page:
+        claims = [{"call_id": f"rtc_{number}", "client_secret": "ek_1"} for number in range(3)]
+        assert [page.post("sideband", claim).status_code for claim in claims] == [200] * 3, server.printed
+        assert server.terminate() < ENDS_WITHIN, server.printed
+        assert service.wait_for_goodbyes(3) == ["rtc_0", "rtc_1", "rtc_2"]
+    service.close()
+
+
+@pytest.fixture(scope="module", params=["flask, gunicorn gthread", "flask, gunicorn sync", "django, gunicorn gthread"])
+def served(request):
+    with web_server(SERVERS[request.param]) as server, Page(server.url) as page:
+        page.call()
+        yield server, page
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("path", ["client-secret", "sideband"])
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 8000, b'{"a": NaN}', b"{}", b'{"call_id": []}']
+    )
+    def test_what_is_no_request_is_400(self, served, path, body):
+        _server, page = served
+        assert page.post(path, body).status_code == 400
+
+    @pytest.mark.parametrize("modalities", [None, "audio", [], ["audio", "text"], ["video"], {"audio": 1}])
+    def test_modalities_that_there_are_not_are_400(self, served, modalities):
+        _server, page = served
+        assert page.post("client-secret", {"output_modalities": modalities}).status_code == 400
+
+    @pytest.mark.parametrize("path", ["client-secret", "sideband"])
+    def test_a_huge_body_is_413(self, served, path):
+        server, page = served
+        assert page.post(path, b'"' + b"x" * 10_000_000 + b'"').status_code == 413, server.printed
+
+    @pytest.mark.parametrize("path", ["client-secret", "sideband"])
+    def test_a_form_of_another_site_is_refused(self, served, path):
+        _server, page = served
+        for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+            answer = page.post(path, {"output_modalities": ["text"]}, **{"Content-Type": media_type})
+            assert answer.status_code == 415
+        assert page.post(path, {"output_modalities": ["text"]}, **{"X-CSRFToken": ""}).status_code == 403
+        assert page.post(path, {"output_modalities": ["text"]}, **{"X-CSRFToken": "é" * 32}).status_code == 403
+
+    def test_a_call_is_followed_for_whoever_made_it_and_no_other(self, served):
+        server, page = served
+        another = page.post("client-secret", {"output_modalities": ["text"]}).json()["value"]
+        own = page.secret["value"]
+        for call_id, secret, status in (
+            (page.call_id, another, 404),
+            (page.call_id, "ek_local_expired", 404),
+            (page.call_id, "sk-test-0123456789", 400),
+            (page.call_id, f"{own}\r\nX: y", 400),
+            ("rtc_unknown", own, 404),
+            ("../secrets", own, 400),
+            ("rtc_1&model=x", own, 400),
+            ("", own, 400),
+            (page.call_id, own, 200),
+            (page.call_id, own, 409),
+        ):
+            answer = page.post("sideband", {"call_id": call_id, "client_secret": secret})
+            assert answer.status_code == status, (call_id, answer.text)
+            assert secret not in answer.text
+        assert own not in server.printed
+        assert another not in server.printed
+        assert "Traceback" not in server.printed
+
+    def test_a_transcript_is_for_whoever_knows_its_token(self, served):
+        server, _page = served
+        for token in ("x", "..%2f", "%00", "A" * 2000):
+            assert requests.get(f"{server.url}transcript/{token}", timeout=PATIENCE).status_code == 404
+
+    def test_there_is_no_other_file_and_no_other_way(self, served):
+        server, page = served
+        for path in ("page/../app.py", "page/%2e%2e/app.py", "static/x", "client-secret/", "nowhere"):
+            assert page.http.get(server.url + path, timeout=PATIENCE).status_code == 404
+        assert page.http.get(f"{server.url}client-secret", timeout=PATIENCE).status_code == 405
+
+    def test_every_answer_keeps_the_page_to_itself(self, served):
+        server, page = served
+        for path in ("", "nowhere", "static/reelthyme.js"):
+            policy = page.http.get(server.url + path, timeout=PATIENCE).headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert page.secret["url"].partition("/v1/")[0] in policy
+        assert page.post("client-secret", {"output_modalities": ["text"]}).headers["Cache-Control"] == "no-store"
+
+
+def test_refusals_leave_no_thread_and_no_place_behind(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from samples.call_desk.desk import Desk, Refused
+
+    class Elsewhere:
+        def place(self):
+            return {"url": service.url}
+
+    def follow(desk, call_id):
+        return desk.follow(b'{"call_id": "%b", "client_secret": "ek_1"}' % call_id)
+
+    def refused(desk, call_id):
+        with pytest.raises(Refused) as caught:
+            follow(desk, call_id)
+        return caught.value.status
+
+    service, desk = Service(), Desk(Elsewhere(), limit=1)
+    assert [refused(desk, call_id) for call_id in (b"unknown", b"expired")] == [404, 404]
+    (news,) = desk.transcript(follow(desk, b"brief")).read(stays=False)
+    (call,) = desk.supervisor.calls or [None]
+    assert news.lines == ()
+    assert call is None or call.wait(PATIENCE)
+    feed = desk.transcript(follow(desk, b"rtc_1"))
+    assert [refused(desk, b"rtc_1"), refused(desk, b"rtc_2")] == [409, 503]
+    desk.supervisor.close()
+    assert [news.ended for news in feed.read()] == ["closed"]
+    service.close()
+    desk = Desk(Elsewhere())
+    assert refused(desk, b"rtc_1") == 502
+    assert desk.supervisor.calls == []
