@@ -119,6 +119,15 @@ def not_reading(server, query):
     return websocket.create_connection(server.url + query, timeout=PATIENCE, header=bearer(KEY), socket=place)
 
 
+def posting(server, path, headers):
+    """A connection on which a body may now be sent."""
+    host, port = re.fullmatch(r"ws://(.*):(\d+)/.*", server.url).groups()
+    peer = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    head = f"POST /v1/realtime{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {KEY}\r\n"
+    peer.sendall(f"{head}Content-Type: application/sdp\r\n{headers}\r\n\r\n".encode())
+    return peer
+
+
 def flood(server, call_id, times):
     """Have much told to all who follow a call; ends when one who reads has been told it."""
     with connect(url=server.url, call_id=call_id, api_key=KEY) as session:
@@ -241,15 +250,20 @@ class TestBeginning:
     @pytest.mark.parametrize("path", ["/calls", "/client_secrets"])
     def test_ten_megabytes_are_answered_and_not_cut_off(self, server, path):
         """By a client that reads only when it has sent everything."""
-        place = http(server).removesuffix("/calls").removeprefix("http://")
-        host, port = place.partition("/")[0].split(":")
-        head = (
-            f"POST /v1/realtime{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {KEY}\r\n"
-            f"Content-Type: application/sdp\r\nContent-Length: {10 * 2**20}\r\n\r\n"
-        )
-        with socket.create_connection((host, int(port)), timeout=PATIENCE) as peer:
-            peer.sendall(head.encode() + bytes(10 * 2**20))
+        with posting(server, path, f"Content-Length: {10 * 2**20}") as peer:
+            peer.sendall(bytes(10 * 2**20))
             assert peer.recv(12) == b"HTTP/1.1 413"
+
+    def test_a_body_that_cannot_be_read_is_refused(self, server):
+        with posting(server, "/calls", "Content-Encoding: gzip\r\nContent-Length: 3") as peer:
+            peer.sendall(b"abc")
+            assert peer.recv(12) == b"HTTP/1.1 400"
+
+    def test_who_goes_in_the_middle_of_a_body_leaves_nothing_behind(self, server, caplog):
+        with posting(server, "/calls", "Content-Length: 100") as peer:
+            peer.sendall(b"v=0")
+        assert begin(server, secret_of(server))
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @given(

@@ -45,7 +45,7 @@ def answered(status: int, content: Mapping[str, Any]) -> web.Response:
 
 
 async def body_of(request: web.Request) -> bytes | web.Response:
-    """The body; or what is answered to one that is too long, of which aiohttp reads the rest."""
+    """The body; or what is answered to one that is too long, of which aiohttp reads the rest, or to a broken one."""
     from aiohttp import web
 
     try:
@@ -53,3 +53,6 @@ async def body_of(request: web.Request) -> bytes | web.Response:
     except web.HTTPRequestEntityTooLarge:
         too_long = Refusal("The body of your request is longer than 1 MiB.", code="request_too_large")
         return refused(413, too_long.as_event(None))
+    except (web.RequestPayloadError, ConnectionError):  # or the client has gone in the middle of it
+        broken = Refusal("The body of your request could not be read.", code=None)
+        return refused(400, broken.as_event(None))
