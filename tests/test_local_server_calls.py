@@ -577,6 +577,21 @@ class TestEnds:
                 until(session, "nothing")
         assert {call.state for call in lines.calls} == {"ended"}
 
+    def test_a_sideband_that_fails_says_so_and_ends_alone(self, server, lines, monkeypatch, caplog):
+        call_id = begin(server, secret_of(server))
+        with connect(url=server.url, call_id=call_id, api_key=KEY) as session:
+            session.receive(timeout=PATIENCE)
+
+            def fail(_):
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(lines.calls[0], "receive", fail)
+            session.send(ResponseCreate())
+            with pytest.raises(ConnectionLost):
+                until(session, "nothing")
+        wait_for(lambda: "ZeroDivisionError" in caplog.text)
+        assert lines.calls[0].state == "answered"
+
     def test_a_call_that_fails_ends(self, server, lines, monkeypatch, caplog):
         call_id = begin(server, secret_of(server))
 

@@ -26,7 +26,9 @@ async def follow(socket: WebSocketResponse, call: Call) -> None:
     told = asyncio.create_task(listener.ended())
     try:
         await asyncio.wait([reading, told], return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
+        if reading.done():
+            reading.result()  # what broke down is told on the log
+        else:
             await _close(socket, call)
     finally:
         listener.stop()
