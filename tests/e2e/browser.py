@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from reelthyme_sync.pcm import SAMPLE_RATE, silence
 
@@ -74,13 +74,18 @@ def chromium(microphone: Path) -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def page_at(
-    browser: Browser, url: str, *, expected: tuple[str, ...] = (), first: str = "", **options: Any
-) -> Iterator[Page]:
-    """The page, in a profile of its own, with leave to use the microphone.
+def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A user, who lets pages use the microphone."""
+    with browser.new_context(**{"locale": "en-GB", "permissions": ["microphone"], **options}) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
 
-    Whatever the page complains of on its console fails the test, unless it is ``expected``. The script ``first`` runs
-    before those of the page.
+
+@contextlib.contextmanager
+def page_at(user: BrowserContext, url: str, *, expected: tuple[str, ...] = (), first: str = "") -> Iterator[Page]:
+    """The page, as long as the block lasts. The script ``first`` runs before those of the page.
+
+    Whatever the page complains of on its console fails the test, unless it is ``expected``.
     """
     complaints: list[str] = []
 
@@ -88,9 +93,7 @@ def page_at(
         if message.type in ("error", "warning"):
             complaints.append(f"{message.text} {message.location.get('url', '')}")
 
-    with browser.new_context(**{"locale": "en-GB", "permissions": ["microphone"], **options}) as context:
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
+    with user.new_page() as page:
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.add_init_script(first)

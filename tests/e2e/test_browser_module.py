@@ -1,8 +1,10 @@
 """The browser module alone, in Chromium: what it asks for, what it says when it fails, and that it lets go of all."""
 
+from contextlib import contextmanager
+
 import keys
 import pytest
-from browser import chromium, microphone_hears, page_at, page_server, refusal
+from browser import chromium, microphone_hears, page_at, page_server, profile, refusal
 
 SECRET = {"value": keys.TEST_KEY, "session": {"output_modalities": ["audio"]}}
 NOTHING = {"tracks": 0, "contexts": 0, "peers": 0}
@@ -15,6 +17,12 @@ def browser(tmp_path_factory):
         yield browser
 
 
+@pytest.fixture(scope="module")
+def user(browser):
+    with profile(browser) as user:
+        yield user
+
+
 @pytest.fixture
 def server():
     with page_server() as server:
@@ -22,8 +30,14 @@ def server():
 
 
 @pytest.fixture
-def page(browser, server):
-    with page_at(browser, server.url, expected=EXPECTED) as page:
+def page(user, server):
+    with opened(user, server) as page:
+        yield page
+
+
+@contextmanager
+def opened(user, server):
+    with page_at(user, server.url, expected=EXPECTED) as page:
         page.wait_for_function("window.ready")
         yield page
 
@@ -128,10 +142,10 @@ class TestFailing:
         page.wait_for_function("held().asked === 1 && held().tracks === 0")
         assert held(page) == NOTHING
 
-    def test_a_microphone_that_is_denied(self, page):
-        page.context.clear_permissions()
-        assert failure(page, SECRET, url="/calls")["name"] == "NotAllowedError"
-        assert held(page) == NOTHING
+    def test_a_microphone_that_is_denied(self, browser, server):
+        with profile(browser, permissions=[]) as user, opened(user, server) as page:
+            assert failure(page, SECRET, url="/calls")["name"] == "NotAllowedError"
+            assert held(page) == NOTHING
 
     def test_a_page_that_may_have_no_microphone_at_all(self, page):
         page.evaluate("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
