@@ -4,16 +4,15 @@ The service is told to answer nobody by itself: the follower asks for each answe
 follows the call waits, and whoever takes the call over finds it at the end of the conversation, and has it answered.
 """
 
-from reelthyme_sync import RealtimeClient, Session
+from reelthyme_sync import RealtimeClient, RealtimeConversation, Session
 from reelthyme_sync import events as ev
 from reelthyme_sync.supervise import Line
 from reelthyme_sync.tools import Tool
 
 from .switchboard import Lease
 
-HEARING = ev.AudioInput(
-    transcription=ev.Transcription(model="gpt-transcribe"), turn_detection=ev.ServerVad(create_response=False)
-)
+DETECTION = ev.ServerVad(create_response=False)
+HEARING = ev.AudioInput(transcription=ev.Transcription(model="gpt-transcribe"), turn_detection=DETECTION)
 SESSION = ev.RealtimeSession(instructions="You answer the telephone of a shop.", audio=ev.AudioConfig(input=HEARING))
 GREETING = ev.ResponseParams(instructions="Say: Welcome to the shop.")
 
@@ -24,84 +23,66 @@ def order_status(number: int) -> str:
 
 
 class Conversation:
-    """Follows a call as long as the lease lasts; what is said goes to its readers."""
+    """Follows a call until it ends, or its session is closed.
+
+    Args:
+        session: of the call.
+        lease: the right to follow it.
+        lines: what was said before, the latest line of each item.
+    """
 
     def __init__(self, session: Session, lease: Lease, lines: dict[str, Line]) -> None:
-        self._session = session
-        self._lease = lease
-        self._lines = lines  # of each item the latest
-        self._heard: set[str] = set()  # items that came while we listened
-        self._last: str | None = None  # the item after which we came
+        self._session, self._lease, self._lines = session, lease, lines
+        self._book = RealtimeConversation(keep_audio=False)
         self._mark = f"mark_{lease.token}"
-        self._client = RealtimeClient(session, threaded=False, keep_audio=False)
-        self._client.add_tool(order_status)
+        self._last = None  # the item that was the last when we came
 
     def hold(self) -> None:
-        """Until the call ends, or the session is closed. Raises ``Lost``."""
-        mark = ev.SystemMessage(id=self._mark, content=[ev.InputText(text="Go on.")])
-        with self._client:
+        """The whole of it. Raises ``Lost``."""
+        client = RealtimeClient(self._session, threaded=False, keep_audio=False)
+        client.add_tool(order_status)
+        with client:
+            mark = ev.SystemMessage(id=self._mark, content=[ev.InputText(text="Go on.")])
             self._session.send(ev.ConversationItemCreate(item=mark))  # its place tells what the last item is
-            for event in self._client.events():
-                self._take(event)
+            for event in client.events():
+                self._take(event, client)
 
-    def _take(self, event: ev.ServerEvent) -> None:
+    def _take(self, event: ev.ServerEvent, client: RealtimeClient) -> None:
         match event:
             case ev.ConversationItemAdded(item=ev.SystemMessage(id=self._mark), previous_item_id=last):
                 self._session.send(ev.ConversationItemDelete(item_id=self._mark))
-                self._take_over(last)
-            case ev.ConversationItemAdded(item=item) | ev.ConversationItemDone(item=item):
-                self._heard.add(item.id)
-                self._write(item)
+                self._take_over(last, client)
             case ev.ConversationItemRetrieved(item=item):
-                self._write(item)
+                goes_on = item.status == "in_progress"
+                self._write((ev.ConversationItemAdded if goes_on else ev.ConversationItemDone)(item=item))
                 if item.id == self._last:
                     self._answer(item)
-            case ev.ConversationItemInputAudioTranscriptionCompleted(item_id=item_id, transcript=text):
-                self._tell(Line(item_id, "user", text, True))
-            case ev.ConversationItemInputAudioTranscriptionFailed(item_id=item_id):
-                self._tell(Line(item_id, "user", "(not understood)", True))
             case ev.InputAudioBufferCommitted():
-                self._lease.renew()
-                self._client.create_response()
+                client.create_response()
+        self._write(event)
 
-    def _take_over(self, last: str | None) -> None:
+    def _take_over(self, last: str | None, client: RealtimeClient) -> None:
         """Ask for what was said while nobody listened: what had begun before, and the last item."""
         if last is None:
-            self._client.create_response(GREETING)
-            return
-        self._last = last
-        missed = {line.item_id for line in self._lines.values() if not line.done} | {last}
-        for item_id in missed - self._heard:
-            self._session.send(ev.ConversationItemRetrieve(item_id=item_id))
+            client.create_response(GREETING)
+        elif self._book.get_item(last) is None:  # or it came while we listened
+            self._last = last
+            unfinished = {line.item_id for line in self._lines.values() if not (line.done and line.text)}
+            for item_id in unfinished | {last}:
+                self._session.send(ev.ConversationItemRetrieve(item_id=item_id))
 
     def _answer(self, last: ev.Item) -> None:
         """Have the last thing that was said before we came answered, unless it is an answer."""
-        self._lease.renew()
         if isinstance(last, ev.FunctionCall):
-            output = Tool.of(order_status).call(last.arguments)
-            self._session.send(
-                ev.ConversationItemCreate(item=ev.FunctionCallOutput(call_id=last.call_id, output=output))
-            )
+            output = ev.FunctionCallOutput(call_id=last.call_id, output=Tool.of(order_status).call(last.arguments))
+            self._session.send(ev.ConversationItemCreate(item=output))
         if not isinstance(last, ev.AssistantMessage):
-            self._session.send(ev.ResponseCreate())  # refused if the one before us has just asked for it
+            self._session.send(ev.ResponseCreate())  # refused if whoever was here before us has just asked for it
 
-    def _write(self, item: ev.Item) -> None:
-        match item:
-            case ev.AssistantMessage():
-                self._tell(Line(item.id, "assistant", _text(item), item.status != "in_progress"))
-            case ev.UserMessage():
-                waits = any(isinstance(part, ev.InputAudio) and part.transcript is None for part in item.content)
-                self._tell(Line(item.id, "user", _text(item), not waits))
-            case ev.FunctionCallOutput():
-                self._tell(Line(item.id, "tool", item.output, True))
-
-    def _tell(self, line: Line) -> None:
-        before = self._lines.get(line.item_id)
-        if before is None or not before.done:
+    def _write(self, event: ev.ServerEvent) -> None:
+        """Tell readers what an event makes of a line: that it begins, and what it is in the end."""
+        update = self._book.process_event(event)
+        line = update and Line.of(update.item)
+        if line and (line.done or line.item_id not in self._lines) and line != self._lines.get(line.item_id):
             self._lines[line.item_id] = line
             self._lease.write(line)
-
-
-def _text(message: ev.AssistantMessage | ev.UserMessage) -> str:
-    texts = (getattr(part, "transcript", None) or getattr(part, "text", None) for part in message.content)
-    return " ".join(text for text in texts if text)

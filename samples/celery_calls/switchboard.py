@@ -53,6 +53,11 @@ class Switchboard:
         found = self.redis.xread({f"words:{call_id}": after}, block=wait_ms)
         return [(number.decode(), fields[b"message"]) for _, entries in found or [] for number, fields in entries]
 
+    def lines(self, call_id: str) -> dict[str, Line]:
+        """What has been said so far: the latest line of each item."""
+        messages = [orjson.loads(message) for _, message in self.read(call_id)]
+        return {each["item_id"]: Line(**each) for each in messages if each.pop("kind") == "line"}
+
     def lease(self, call_id: str) -> "Lease | None":
         """The right to follow a call; None while somebody else has it."""
         token = secrets.token_hex(8)
@@ -72,6 +77,14 @@ class Lease:
     def renew(self) -> None:
         """Hold it for another while."""
         self._do(["pexpire", self._lease, LEASE_MS])
+
+    def guard(self, event: object) -> object:
+        """A hook for ``connect(outgoing=…)``: only the holder says anything to the service, answers of tools included.
+
+        Between the look and the sending a follower can still stand still: the service knows no leases.
+        """
+        self.renew()
+        return event
 
     def write(self, line: Line) -> None:
         """Tell readers of a line."""

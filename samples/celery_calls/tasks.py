@@ -8,17 +8,18 @@ often, that a task which lasts as long as a call is running no more.
 
 import logging
 import os
-import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.sharedctypes import RawValue
+from threading import Event, Thread
 from time import sleep
 
-import orjson
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 from redis import Redis
 
 from reelthyme_sync import ConnectFailed, Session, connect
-from reelthyme_sync.supervise import Line
 
 from .conversation import Conversation
 from .switchboard import Lease, Lost, Switchboard
@@ -30,7 +31,7 @@ PLACE = {"url": os.environ["REALTIME_URL"]} if "REALTIME_URL" in os.environ else
 
 app = Celery("calls", broker=REDIS_URL)
 app.conf.update(worker_prefetch_multiplier=1, task_ignore_result=True, broker_connection_retry_on_startup=True)
-switchboard = Switchboard(Redis.from_url(REDIS_URL))
+switchboard = Switchboard(Redis.from_url(REDIS_URL, socket_timeout=5))
 leaving = RawValue("b", 0)  # made before the pool forks: all processes of the worker see it
 
 
@@ -40,47 +41,41 @@ def follow(call_id: str) -> None:
     if (lease := switchboard.lease(call_id)) is None:
         return
     try:
-        ended = hold(call_id, lease)
-    except Lost:
-        log.warning("the lease of a call was lost")
+        connected = connect(call_id=call_id, open_timeout=3, outgoing=lease.guard, **PLACE)
+        with connected as session, kept(lease, session):
+            Conversation(session, lease, switchboard.lines(call_id)).hold()
+        if leaving.value:
+            lease.release()
+            follow.delay(call_id)
+        else:
+            lease.end("the call is over")
     except ConnectFailed as error:
         if error.status != 404:
             raise  # the lease runs out, and the next will try
         lease.end("the caller has hung up")
-    else:
-        if ended:
-            lease.end("the call is over")
-        else:
-            lease.release()
-            follow.delay(call_id)
+    except Lost as error:
+        log.warning("%s", error)
 
 
-def hold(call_id: str, lease: Lease) -> bool:
-    """The conversation, from here on. Whether it came to an end before this worker does."""
-    with connect(call_id=call_id, open_timeout=3, **PLACE) as session:
-        over = threading.Event()
-        keeper = threading.Thread(target=keep, args=(lease, session, over), name=f"lease-{call_id}")
-        keeper.start()
+@contextmanager
+def kept(lease: Lease, session: Session) -> Iterator[None]:
+    """Renews the lease until the block ends; ends the session when it cannot go on here."""
+    over = Event()
+
+    def keep() -> None:
         try:
-            messages = [orjson.loads(message) for _, message in switchboard.read(call_id)]
-            lines = [Line(**each) for each in messages if each.pop("kind") == "line"]
-            Conversation(session, lease, {line.item_id: line for line in lines}).hold()
+            while not (over.wait(1) or leaving.value):
+                lease.renew()
+        finally:
+            session.close()
+
+    with ThreadPoolExecutor(1) as executor:
+        keeping = executor.submit(keep)
+        try:
+            yield
         finally:
             over.set()
-            keeper.join()
-    lease.renew()  # or the session has ended because the lease was lost
-    return not leaving.value
-
-
-def keep(lease: Lease, session: Session, over: threading.Event) -> None:
-    """Renew the lease until the conversation is over; end that when it cannot go on here."""
-    try:
-        while not (over.wait(1) or leaving.value):
-            lease.renew()
-    except Exception as error:
-        log.warning("a lease was not renewed: %s", error)
-    finally:
-        session.close()
+    keeping.result()
 
 
 @worker_ready.connect
@@ -92,11 +87,11 @@ def watch(**_: object) -> None:
             try:
                 for call_id in switchboard.unattended():
                     follow.delay(call_id)
-            except Exception:
+            except Exception:  # Redis is away for a while
                 log.exception("no look for calls that nobody follows")
             sleep(1)
 
-    threading.Thread(target=look, name="watch", daemon=True).start()
+    Thread(target=look, name="watch", daemon=True).start()
 
 
 @worker_shutting_down.connect

@@ -11,7 +11,7 @@ from reelthyme_sync.events import RealtimeCallIncoming
 from .conversation import SESSION
 from .tasks import PLACE, follow, switchboard
 
-KEEPALIVE_MS = 15_000
+KEEPALIVE_MS = 3_000  # less than Redis has to answer in
 SEEN_S = 600
 
 app = Flask(__name__)
@@ -24,8 +24,10 @@ def told():
         event = webhooks.unwrap(request.get_data(), request.headers)
     except (InvalidSignature, ProtocolError):
         return "", 400
+    if not isinstance(event, RealtimeCallIncoming):
+        return "", 200
     seen = f"webhook:{event.id}"
-    if not isinstance(event, RealtimeCallIncoming) or not switchboard.redis.set(seen, 1, nx=True, ex=SEEN_S):
+    if not switchboard.redis.set(seen, 1, nx=True, ex=SEEN_S):
         return "", 200
     try:
         calls.accept(event.call_id, session=SESSION, timeout=3, **PLACE)

@@ -20,8 +20,10 @@ import requests
 from keys import TEST_WEBHOOK_SECRET
 from redis import Redis
 from redis_server import redis_server
+from webhook_endpoint import endpoint
 
 from reelthyme_sync import local_server
+from reelthyme_sync.testing import signed_webhook
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -148,18 +150,15 @@ def conversation(messages: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, 
     return [(line["who"], line["text"]) for line in lines.values()]
 
 
-@pytest.mark.parametrize("pools", [("prefork", "threads"), ("threads", "prefork")], ids="-then-".join)
-def test_a_killed_workers_call_is_taken_over_and_nothing_is_lost_or_said_twice(
-    server, redis, start_worker, start_web, pools
-):
-    first = start_worker("first", pools[0])
+def test_a_killed_workers_call_is_taken_over_and_nothing_is_lost_or_said_twice(server, redis, start_worker, start_web):
+    first = start_worker("first", "prefork")
     web, another_web = start_web("web"), start_web("another_web")
     first.wait_for("ready")
     phone = server.ring(
         f"{web}/openai", secret=TEST_WEBHOOK_SECRET, says=["What is six times seven?"], pace=4, rings_for=60
     )
     phone.wait_heard("42", PATIENCE)
-    second = start_worker("second", pools[1])
+    second = start_worker("second", "threads")
     second.wait_for("ready")
     lease = redis.get(f"lease:{phone.call_id}")
     first.kill()
@@ -183,6 +182,7 @@ def test_a_killed_workers_call_is_taken_over_and_nothing_is_lost_or_said_twice(
         ("user", "What is six times seven?"),
         ("assistant", "6 times 7 is 42."),
         ("user", "What is the status of order seventeen?"),
+        ("tool", 'order_status({"number":17})'),
         ("tool", "Order 17 is on its way."),
         ("assistant", "Order 17 is on its way."),
         ("user", "What is three plus four?"),
@@ -190,3 +190,72 @@ def test_a_killed_workers_call_is_taken_over_and_nothing_is_lost_or_said_twice(
     ]
     assert transcript(web, phone.call_id, messages[3][0]) == messages[4:]
     assert redis.smembers("calls") == set()
+
+
+def test_whoever_was_taken_for_dead_says_nothing_more_and_whoever_ends_hands_over(
+    server, redis, start_worker, start_web
+):
+    sleeper, web = start_worker("sleeper", "threads"), start_web("web")
+    sleeper.wait_for("ready")
+    phone = server.ring(f"{web}/openai", secret=TEST_WEBHOOK_SECRET, pace=4, rings_for=60)
+    phone.wait_heard("welcome", PATIENCE)
+    other = start_worker("other", "prefork")
+    other.wait_for("ready")
+    lease = redis.get(f"lease:{phone.call_id}")
+    sleeper.signal(signal.SIGSTOP)
+    wait_until(lambda: redis.get(f"lease:{phone.call_id}") not in (lease, None), timeout=TAKEN_OVER_WITHIN)
+    phone.say("What is the status of order seventeen?")
+    phone.wait_heard("order 17 is on its way", PATIENCE)
+    sleeper.signal(signal.SIGCONT)  # it finds the question and the call of the function, as if they were just asked
+    sleeper.wait_for("lease of .* has run out")
+    phone.say("What is six times seven?")
+    phone.wait_heard("42", PATIENCE)
+    other.signal(signal.SIGTERM)
+    assert other.wait() == 0
+    phone.say("What is three plus four?")
+    phone.wait_heard("3 plus 4 is 7", PATIENCE)
+    phone.hang_up()
+    assert [each.text for each in phone.heard] == [
+        "Welcome to the shop.",
+        "Order 17 is on its way.",
+        "6 times 7 is 42.",
+        "3 plus 4 is 7.",
+    ]
+    assert conversation(transcript(web, phone.call_id)) == [
+        ("assistant", "Welcome to the shop."),
+        ("user", "What is the status of order seventeen?"),
+        ("tool", 'order_status({"number":17})'),
+        ("tool", "Order 17 is on its way."),
+        ("assistant", "Order 17 is on its way."),
+        ("user", "What is six times seven?"),
+        ("assistant", "6 times 7 is 42."),
+        ("user", "What is three plus four?"),
+        ("assistant", "3 plus 4 is 7."),
+    ]
+
+
+def test_what_is_no_call_is_refused_and_a_call_comes_once(server, redis, start_web):
+    web = start_web("web")
+
+    def post(event: object, secret: str = TEST_WEBHOOK_SECRET, **options: Any) -> int:
+        body, headers = signed_webhook(event, secret, **options)
+        return requests.post(f"{web}/openai", data=body, headers=headers, timeout=PATIENCE).status_code
+
+    with endpoint() as elsewhere:
+        phone = server.ring(elsewhere.url, secret=TEST_WEBHOOK_SECRET)
+        assert elsewhere.came.wait(PATIENCE)
+        call = elsewhere.webhooks[0][1]
+    assert post(call, "whsec_YW5vdGhlciBzZWNyZXQ=") == 400
+    assert post(call, timestamp=int(time.time()) - 3600) == 400
+    assert requests.post(f"{web}/openai", data=b"\xff{", timeout=PATIENCE).status_code == 400
+    assert requests.post(f"{web}/openai", data=b" " * 200_000, timeout=PATIENCE).status_code == 413
+    assert post({"type": "realtime.call.incoming", "id": "evt_x", "data": {"call_id": "../../files"}}) == 400
+    assert post({"type": "response.completed", "id": "evt_y"}) == 200
+    assert post({"type": "realtime.call.incoming", "id": "evt_z", "data": {"call_id": "rtc_gone"}}) == 200
+    assert (phone.status, redis.smembers("calls")) == ("ringing", set())
+    assert [post(call) for _ in range(2)] == [200, 200]
+    phone.wait("answered", PATIENCE)
+    assert redis.smembers("calls") == {phone.call_id}
+    assert redis.llen("celery") == 1
+    assert requests.get(f"{web}/calls/rtc_unknown/transcript", timeout=PATIENCE).status_code == 404
+    phone.hang_up()
