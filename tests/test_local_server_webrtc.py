@@ -16,6 +16,7 @@ from webrtc_peer import FRAME, PATIENCE, RATE, WebRtcPeer, calling
 from reelthyme_sync.local_server.listener import Listener
 from reelthyme_sync.local_server.refusal import Refusal
 from reelthyme_sync.local_server.webrtc import Peers, peer
+from reelthyme_sync.local_server.webrtc.sound import voice
 
 
 class Call:
@@ -159,6 +160,19 @@ def test_a_loop_that_stands_still_loses_no_sound_and_sends_no_burst():
             assert call.taken - before < 0.4 * RATE
             await far_side.until(lambda: len(far_side.heard) > 3 * RATE * 2)
             assert quietest(far_side.heard[RATE : 5 * RATE]) > 7000
+
+    run(scenario)
+
+
+def test_the_first_packet_after_a_stop_says_how_long_it_was():
+    async def scenario():
+        track = voice(bytes)
+        before = [(await track.recv()).pts for _ in range(3)]
+        time.sleep(0.5)
+        after = [(await track.recv()).pts for _ in range(3)]
+        assert before == [0, FRAME, 2 * FRAME]
+        assert 24 * FRAME <= after[0] - before[-1]
+        assert [stamp - after[0] for stamp in after] == before
 
     run(scenario)
 
@@ -399,6 +413,7 @@ def left_open():
         ("".join(line for line in LINES if not line.startswith("a=sctp-port")), "sctp-port"),
         ("".join(line for line in LINES if not line.startswith("a=ice-pwd")), "cannot be answered"),
         ("".join(line for line in LINES if not line.startswith("a=rtpmap")), "cannot be answered"),
+        (OFFER.replace("opus", "opera"), "cannot be answered"),
         (OFFER + "a=x:" + "y" * 2**16, "characters"),
     ],
 )

@@ -85,11 +85,12 @@ class Peer:
         self._gone.set()
 
     async def _negotiate(self, offer: str) -> str:
-        from aiortc import RTCSessionDescription
+        from aiortc import RTCRtpSender, RTCSessionDescription
 
         connection = self._connection
+        opus = [each for each in RTCRtpSender.getCapabilities("audio").codecs if each.mimeType == "audio/opus"]
+        connection.addTransceiver(voice(self._call.sound)).setCodecPreferences(opus)
         await connection.setRemoteDescription(RTCSessionDescription(without_candidates(offer), "offer"))
-        connection.addTrack(voice(self._call.sound))
         await gather_here(connection)
         await connection.setLocalDescription(await connection.createAnswer())
         return connection.localDescription.sdp

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fractions
-from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 
 _IDLE: Final = 1.0
 """Seconds without a packet after which silence is heard. A machine that stood still was never idle that long."""
+
+_BIT_RATE: Final = 64_000
+"""Bits in a second: one voice, and nothing of it lost."""
 
 
 async def listen(track: MediaStreamTrack, hear: Callable[[bytes], None]) -> None:
@@ -48,13 +50,16 @@ async def listen(track: MediaStreamTrack, hear: Callable[[bytes], None]) -> None
 
 
 def voice(sound: Callable[[int], bytes]) -> MediaStreamTrack:
-    """A track for the far side to hear: a frame every 20 ms, taken when it is due.
+    """A track for the far side to hear: 20 ms of Opus every 20 ms, taken when they are due.
+
+    It encodes by itself. aiortc's encoder would be 20 ms later, 3 dB quieter, and for one packet after an empty slot
+    wrong about the time, after which a browser plays everything half a second late.
 
     Args:
         sound: gives the next so many bytes, 24 kHz mono PCM16.
     """
     from aiortc import MediaStreamTrack
-    from av import AudioFrame
+    from av import AudioCodecContext, AudioFrame, Packet
 
     samples = round(FRAME_SECONDS * pcm.SAMPLE_RATE)
     time_base = fractions.Fraction(1, pcm.SAMPLE_RATE)
@@ -65,24 +70,21 @@ def voice(sound: Callable[[int], bytes]) -> MediaStreamTrack:
         def __init__(self) -> None:
             super().__init__()
             self._slots = Slots()
+            self._encoder = AudioCodecContext.create("libopus", "w")
+            self._encoder.format = "s16"
+            self._encoder.layout = "mono"
+            self._encoder.sample_rate = pcm.SAMPLE_RATE
+            self._encoder.bit_rate = _BIT_RATE
 
-        async def recv(self) -> AudioFrame:
+        async def recv(self) -> Packet[Any]:
             slot, wait = self._slots.take(asyncio.get_running_loop().time())
             await asyncio.sleep(wait)
-            frame = AudioFrame(format="s16", layout="stereo", samples=samples)
-            frame.planes[0].update(_both(sound(samples * pcm.BYTES_PER_SAMPLE)))
+            frame = AudioFrame(format="s16", layout="mono", samples=samples)
+            frame.planes[0].update(sound(samples * pcm.BYTES_PER_SAMPLE))
             frame.sample_rate = pcm.SAMPLE_RATE
-            frame.time_base = time_base
-            frame.pts = slot * samples
-            return frame
+            (packet,) = self._encoder.encode(frame)
+            packet.time_base = time_base
+            packet.pts = slot * samples
+            return packet
 
     return Voice()
-
-
-def _both(mono: bytes) -> bytes:
-    """Both channels of a stereo sound. aiortc would make it stereo too, but 3 dB quieter."""
-    samples = array("h", mono)
-    both = array("h", bytes(2 * len(mono)))
-    both[0::2] = samples
-    both[1::2] = samples
-    return both.tobytes()
