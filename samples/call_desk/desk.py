@@ -8,13 +8,13 @@ import datetime
 import re
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import orjson
 
 from reelthyme_sync import ConnectFailed, RealtimeClient, RequestFailed, Session, calls, codec, create_client_secret
 from reelthyme_sync.events import AudioConfig, AudioInput, RealtimeSession, ServerVad, Transcription
-from reelthyme_sync.supervise import AlreadyFollowed, Feed, Line, Supervisor, TooManyCalls
+from reelthyme_sync.supervise import AlreadyFollowed, Feed, Line, Supervisor, TooManyCalls, event_stream
 from reelthyme_sync.tools import Tool
 
 INSTRUCTIONS = "You are the assistant of a small shop. Be brief. Hang up when the caller asks you to."
@@ -39,6 +39,7 @@ class Desk:
     def __init__(self, service, limit: int = 100) -> None:
         self.service = service
         self.supervisor = Supervisor(limit)
+        self._streams = threading.BoundedSemaphore(limit)
         self._changing = threading.Lock()
         self._feeds: dict[str, Feed] = {}
 
@@ -87,11 +88,23 @@ class Desk:
                 del self._feeds[next(iter(self._feeds))]
         return token
 
-    def transcript(self, token: str) -> Feed:
-        """The lines of a call, for whoever knows the token."""
+    def transcript(self, token: str, last_event_id: str | None, *, threads: bool) -> Iterator[bytes]:
+        """What is said on a call, as ``text/event-stream``, for whoever knows the token.
+
+        A stream occupies a thread. Where there is only one, or too many are occupied, it ends at once, and the page
+        comes again in a second.
+        """
         if (feed := self._feeds.get(token)) is None:
             raise Refused(404, "There is no such transcript")
-        return feed
+        return self._stream(feed, last_event_id, threads)
+
+    def _stream(self, feed: Feed, last_event_id: str | None, threads: bool) -> Iterator[bytes]:
+        stays = threads and self._streams.acquire(blocking=False)
+        try:
+            yield from event_stream(feed, last_event_id=last_event_id, stays=stays)
+        finally:  # also when the server closes it, because the page has left
+            if stays:
+                self._streams.release()
 
 
 def converse(session: Session, call_id: str, place: dict[str, str], feed: Feed) -> None:

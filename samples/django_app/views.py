@@ -6,7 +6,6 @@ from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpRespon
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from reelthyme_sync.supervise import event_stream
 from samples.call_desk import desk, pages
 from samples.call_desk.desk import Refused
 
@@ -55,9 +54,6 @@ def sideband(request):
 @require_GET
 @answering
 def transcript(request, token):
-    stream = event_stream(
-        desk.transcript(token),
-        last_event_id=request.headers.get("Last-Event-ID"),
-        stays=request.environ["wsgi.multithread"],
-    )
+    last, threads = request.headers.get("Last-Event-ID"), request.environ["wsgi.multithread"]
+    stream = desk.transcript(token, last, threads=threads)
     return StreamingHttpResponse(stream, content_type="text/event-stream")

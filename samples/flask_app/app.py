@@ -12,7 +12,6 @@ import secrets
 
 from flask import Flask, Response, abort, jsonify, request
 
-from reelthyme_sync.supervise import event_stream
 from samples.call_desk import desk, pages
 from samples.call_desk.desk import BODY_LIMIT, Refused
 
@@ -51,11 +50,8 @@ def sideband():
 
 @app.get("/transcript/<token>")
 def transcript(token):
-    stream = event_stream(
-        desk.transcript(token),
-        last_event_id=request.headers.get("Last-Event-ID"),
-        stays=request.environ["wsgi.multithread"],
-    )
+    last, threads = request.headers.get("Last-Event-ID"), request.environ["wsgi.multithread"]
+    stream = desk.transcript(token, last, threads=threads)
     return Response(stream, content_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
