@@ -6,6 +6,7 @@ import signal
 
 import pytest
 import requests
+from keys import TEST_KEY
 from sidebands import Service
 from web_servers import GUNICORN, PATIENCE, ROOT, SERVERS, Page, Transcript, web_server
 
@@ -111,7 +112,7 @@ class TestBadInput:
         for call_id, secret, status in (
             (page.call_id, another, 404),
             (page.call_id, "ek_local_expired", 404),
-            (page.call_id, "sk-test-0123456789", 400),
+            (page.call_id, TEST_KEY, 400),
             (page.call_id, f"{own}\r\nX: y", 400),
             ("rtc_unknown", own, 404),
             ("../secrets", own, 400),
