@@ -104,6 +104,7 @@ def start(environment, tmp_path) -> Iterator[Callable[..., Process]]:
             return process
 
         yield start
+    assert not [log.name for log in tmp_path.glob("*.log") if TEST_WEBHOOK_SECRET in log.read_text()]
 
 
 @pytest.fixture
@@ -162,11 +163,9 @@ def test_a_killed_workers_call_is_taken_over_and_nothing_is_lost_or_said_twice(s
     second.wait_for("ready")
     lease = redis.get(f"lease:{phone.call_id}")
     first.kill()
-    killed = time.monotonic()
     phone.say("What is the status of order seventeen?")  # while nobody follows the call
-    phone.wait_heard("order 17 is on its way", TAKEN_OVER_WITHIN + PATIENCE)
-    assert time.monotonic() - killed < TAKEN_OVER_WITHIN
-    assert redis.get(f"lease:{phone.call_id}") not in (lease, None)
+    wait_until(lambda: redis.get(f"lease:{phone.call_id}") not in (lease, None), timeout=TAKEN_OVER_WITHIN)
+    phone.wait_heard("order 17 is on its way", PATIENCE)
     phone.say("What is three plus four?")
     phone.wait_heard("3 plus 4 is 7", PATIENCE)
     assert [each.text for each in phone.heard] == [
