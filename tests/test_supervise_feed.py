@@ -12,8 +12,10 @@ from reelthyme_sync.events import (
     AssistantMessage,
     ConversationItemAdded,
     ConversationItemDone,
+    ConversationItemInputAudioTranscriptionCompleted,
     FunctionCall,
     FunctionCallOutput,
+    InputAudio,
     InputText,
     OutputText,
     SystemMessage,
@@ -176,6 +178,15 @@ class TestLines:
         update = conversation.process_event(ConversationItemDone(item=item))
         known = conversation.get_item("i") if update is None else update.item
         assert Line.of(known) == Line("i", *expected)
+
+    def test_what_a_user_says_aloud_is_done_when_it_has_been_written_down(self):
+        conversation = RealtimeConversation()
+        item = UserMessage(id="i", content=[InputAudio(transcript=None)], status="completed")
+        conversation.process_event(ConversationItemAdded(item=item))
+        conversation.process_event(ConversationItemDone(item=item))
+        assert Line.of(conversation.get_item("i")) == Line("i", "user", "", False)
+        heard = ConversationItemInputAudioTranscriptionCompleted(item_id="i", content_index=0, transcript="Hello")
+        assert Line.of(conversation.process_event(heard).item) == Line("i", "user", "Hello", True)
 
     def test_instructions_are_none(self):
         item = SystemMessage(id="i", content=[InputText(text="Be brief")])

@@ -19,7 +19,7 @@ class Line:
         item_id: of the item.
         who: says it; ``tool`` both for what is called, as ``name(arguments)``, and for what that gave.
         text: all of it so far; ``""`` where nobody has written down yet what is heard.
-        done: whether nothing more comes.
+        done: whether nothing more is to come. What a user says aloud is done when it has been written down.
     """
 
     item_id: str
@@ -35,6 +35,10 @@ class Line:
             return cls(item.id, "tool", f"{tool.name}({tool.arguments})", item.ended)
         if (output := said.output) is not None:
             return cls(item.id, "tool", output, True)
-        if item.role not in ("user", "assistant"):
-            return None
-        return cls(item.id, "user" if item.role == "user" else "assistant", said.transcript or said.text, item.ended)
+        text = said.transcript or said.text
+        match item.role:
+            case "user":
+                return cls(item.id, "user", text, item.ended and text != "")
+            case "assistant":
+                return cls(item.id, "assistant", text, item.ended)
+        return None

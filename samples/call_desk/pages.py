@@ -13,6 +13,7 @@ TYPES = {
 }
 FILES = {name: (PAGE / name, TYPES[PAGE.joinpath(name).suffix]) for name in ("index.html", "page.js", "page.css")}
 FILES["reelthyme.js"] = (MODULE, TYPES[".js"])
+STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # or nginx holds lines back
 
 
 def headers(origin: str) -> dict[str, str]:

@@ -56,4 +56,4 @@ def sideband(request):
 def transcript(request, token):
     last, threads = request.headers.get("Last-Event-ID"), request.environ["wsgi.multithread"]
     stream = desk.transcript(token, last, threads=threads)
-    return StreamingHttpResponse(stream, content_type="text/event-stream")
+    return StreamingHttpResponse(stream, content_type="text/event-stream", headers=pages.STREAM)

@@ -52,7 +52,7 @@ def sideband():
 def transcript(token):
     last, threads = request.headers.get("Last-Event-ID"), request.environ["wsgi.multithread"]
     stream = desk.transcript(token, last, threads=threads)
-    return Response(stream, content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return Response(stream, content_type="text/event-stream", headers=pages.STREAM)
 
 
 @app.before_request
