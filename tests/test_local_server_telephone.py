@@ -27,9 +27,9 @@ from reelthyme_sync.events import (
     ResponseOutputAudioTranscriptDelta,
     ResponseParams,
 )
-from reelthyme_sync.local_server.caller import Caller, Heard
+from reelthyme_sync.local_server import Heard, Phone
+from reelthyme_sync.local_server.caller import Caller
 from reelthyme_sync.local_server.known_sounds import KnownSounds
-from reelthyme_sync.local_server.phone import Phone
 
 SECRET = TEST_WEBHOOK_SECRET
 PATIENCE = 30.0
@@ -290,13 +290,14 @@ def test_a_caller_whom_nobody_answers_gives_up(server):
 
 
 def test_a_webhook_comes_again_until_it_is_taken_and_no_redirect_is_followed(server):
-    statuses = iter([500, 302, 204])
+    statuses = iter([500, 307, 204])
     with endpoint(lambda _event: next(statuses)) as web:
         phone = server.ring(web.url, secret=SECRET)
         wait_until(lambda: phone.webhook_status == 204)
         phone.hang_up()
         phone.wait("ended", PATIENCE)
         ids, events = zip(*web.webhooks, strict=True)
+    assert web.paths == {"/openai"}
     assert len(ids) == 3
     assert len(set(ids)) == 1
     assert {event.id for event in events} == {events[0].id}

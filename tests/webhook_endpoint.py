@@ -18,6 +18,7 @@ class Endpoint:
 
     def __init__(self, answer: Callable[[RealtimeCallIncoming], int]) -> None:
         self.webhooks: list[tuple[str, RealtimeCallIncoming]] = []
+        self.paths: set[str] = set()
         self.came = threading.Event()
         endpoint = self
 
@@ -25,6 +26,7 @@ class Endpoint:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 event = webhooks.unwrap(body, dict(self.headers), TEST_WEBHOOK_SECRET)
+                endpoint.paths.add(self.path)
                 endpoint.webhooks.append((self.headers["webhook-id"], event))
                 endpoint.came.set()
                 self.send_response(answer(event))

@@ -12,6 +12,7 @@ Browsers call it by WebRTC, as they call the service (with ``reelthyme_sync[webr
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import ssl
@@ -20,9 +21,13 @@ from typing import TYPE_CHECKING
 from ..errors import RealtimeError
 
 if TYPE_CHECKING:
+    from .caller import Heard
+    from .phone import Phone
     from .server import LocalServer
 
-__all__ = ["LocalServer", "LocalServerUnavailable", "serve"]
+__all__ = ["Heard", "LocalServer", "LocalServerUnavailable", "Phone", "serve"]
+
+_LATE = {"Heard": ".caller", "LocalServer": ".server", "Phone": ".phone"}
 
 
 class LocalServerUnavailable(RealtimeError, ImportError):
@@ -75,9 +80,7 @@ def serve(
 
 
 def __getattr__(name: str) -> object:
-    """``LocalServer``, when it is first asked for: importing this package must not import asyncio."""
-    if name == "LocalServer":
-        from .server import LocalServer
-
-        return LocalServer
+    """What is first asked for when it is needed: importing this package must not import asyncio."""
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 
 from reelthyme_sync import local_server, webhooks
 from reelthyme_sync.events import IncomingCall, RealtimeCallIncoming
-from reelthyme_sync.local_server.phone import Phone
+from reelthyme_sync.local_server import Phone
 from reelthyme_sync.supervise import Supervisor
 from reelthyme_sync.testing import signed_webhook
 
