@@ -171,7 +171,7 @@ def test_the_first_packet_after_a_stop_says_how_long_it_was():
         time.sleep(0.5)
         after = [(await track.recv()).pts for _ in range(3)]
         assert before == [0, FRAME, 2 * FRAME]
-        assert 24 * FRAME <= after[0] - before[-1]
+        assert after[0] - before[-1] >= 24 * FRAME
         assert [stamp - after[0] for stamp in after] == before
 
     run(scenario)
@@ -301,8 +301,9 @@ def test_many_events_arrive_in_order():
 def test_the_last_events_of_a_call_arrive_before_its_end():
     async def scenario():
         async with call_from() as (call, far_side):
+            text = "x" * 2000  # more than is under way at a time
             for number in range(100):
-                call.tell(f'{{"type": "last", "number": {number}}}')
+                call.tell(f'{{"type": "last", "number": {number}, "text": "{text}"}}')
             call.hang_up()
             await asyncio.wait_for(far_side.closed.wait(), PATIENCE)
             assert [event.get("number") for event in far_side.events] == [None, *range(100)]
