@@ -219,7 +219,8 @@ function begin(call, secret, played) {
     at("mute").ariaPressed = "false";
     current?.letGo.push(meters(call), clock());
     played?.play();
-    page.text.focus({ preventScroll: true });
+    const types = keyboard || matchMedia("(hover: hover)").matches; // on a phone the keyboard would cover half the page
+    (types ? page.text : at("stop")).focus({ preventScroll: true });
   });
   call.addEventListener("event", ({ detail }) => {
     if (detail.type === "reelthyme.call_id") follow(detail.call_id, secret);
