@@ -184,7 +184,10 @@ export class RealtimeCall extends EventTarget {
    * @param {ClientSecret} secret
    * @param {ConnectOptions} options
    */
-  async #dial(secret, { contentTypes = ["input_audio", "input_text"], mediaStreamTrack = null, url, timeout = 15_000 }) {
+  async #dial(
+    secret,
+    { contentTypes = ["input_audio", "input_text"], mediaStreamTrack = null, url, timeout = 15_000 },
+  ) {
     const input = await openInput(contentTypes, mediaStreamTrack);
     if (this.#state !== "connecting") return input.release(); // given up while the user was asked
     this.#input = input;

@@ -46,13 +46,14 @@ function say(words) {
 function notice(words = "") {
   const place = at("notice");
   place.hidden = words === "";
-  /** @type {HTMLElement} */ (place.firstChild).textContent = words;
+  /** @type {HTMLElement} */ (place.firstElementChild).textContent = words;
 }
 
 /** @param {unknown} error */
 function inWords(error) {
   const { name, message } = /** @type {Error} */ (error);
-  if (name === "NotAllowedError") return "The microphone was not allowed. Allow it beside the address, and start again.";
+  if (name === "NotAllowedError")
+    return "The microphone was not allowed. Allow it beside the address, and start again.";
   if (name === "NotFoundError") return "There is no microphone. Connect one, or write.";
   if (name === "EncodingError") return "That file has no sound that this browser can play.";
   return message;
@@ -106,11 +107,14 @@ function write({ item_id, who, text, done }) {
   let entry = document.getElementById(id);
   if (entry === null) {
     entry = Object.assign(document.createElement("li"), { id, className: who });
-    entry.append(Object.assign(document.createElement("b"), { textContent: NAMES[who] ?? who }), document.createElement("p"));
+    entry.append(
+      Object.assign(document.createElement("b"), { textContent: NAMES[who] ?? who }),
+      document.createElement("p"),
+    );
     list.append(entry);
   }
   entry.ariaBusy = String(!done);
-  /** @type {HTMLElement} */ (entry.lastChild).textContent = text;
+  /** @type {HTMLElement} */ (entry.lastElementChild).textContent = text;
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
@@ -226,7 +230,9 @@ function begin(call, secret, played) {
     if (detail.type === "reelthyme.call_id") follow(detail.call_id, secret);
     hear(detail, quiet);
   });
-  call.addEventListener("closed", ({ detail }) => end("ended", detail.remote ? "The assistant hung up" : "You hung up"));
+  call.addEventListener("closed", ({ detail }) =>
+    end("ended", detail.remote ? "The assistant hung up" : "You hung up"),
+  );
   call.addEventListener("failed", ({ detail }) => {
     end(at("talk").hidden ? "idle" : "failed", "The call failed");
     notice(inWords(detail));
@@ -315,7 +321,11 @@ function limit(limits) {
     const words = document.createElement("span");
     const left = Object.assign(document.createElement("b"), { textContent: remaining.toLocaleString() });
     words.append(`${name[0]?.toUpperCase() ?? ""}${name.slice(1)} left`, left);
-    const bar = Object.assign(document.createElement("progress"), { max: most, value: remaining, ariaLabel: `${name} left` });
+    const bar = Object.assign(document.createElement("progress"), {
+      max: most,
+      value: remaining,
+      ariaLabel: `${name} left`,
+    });
     row.append(words, bar, `of ${most.toLocaleString()}, full again in ${Math.ceil(seconds)} s`);
     return row;
   });
@@ -361,7 +371,7 @@ at("new").onclick = () => {
   show("idle", "Ready");
   page.start.focus();
 };
-/** @type {HTMLElement} */ (at("notice").lastChild).onclick = () => notice();
+/** @type {HTMLElement} */ (at("notice").lastElementChild).onclick = () => notice();
 
 const wide = matchMedia("(min-width: 60rem)");
 wide.onchange = () => (page.usage.open = wide.matches);

@@ -99,7 +99,7 @@ def test_the_offer_is_posted_as_sdp_with_the_secret_as_bearer(page, server):
     ],
 )
 def test_the_offer_goes_to_openai_unless_the_secret_or_the_caller_says_where(page, of_the_secret, option, goes_to):
-    page.evaluate("window.fetch = async url => { window.posted = String(url); throw new TypeError('no network'); }")
+    page.evaluate("() => { window.fetch = async url => { posted = String(url); throw new TypeError('no network'); } }")
     assert failure(page, {**SECRET, **of_the_secret}, **option)["code"] == "unreachable"
     assert page.evaluate("posted") == goes_to
 

@@ -31,7 +31,9 @@ window.call = async (secret, options) => {
   const call = await connect(secret, options);
   call.told = [];
   for (const name of ["open", "event", "closed", "failed"]) {
-    call.addEventListener(name, ({ detail }) => call.told.push({ name, detail: detail instanceof Error ? { ...detail, message: detail.message } : detail }));
+    call.addEventListener(name, ({ detail }) =>
+      call.told.push({ name, detail: detail instanceof Error ? { ...detail, message: detail.message } : detail }),
+    );
   }
   window.current = call;
   return call;
