@@ -16,6 +16,7 @@ LEASE_MS = 4000
 ASKED_FOR_MS = 5000
 """Before a call that waits for a free worker is put into the queue again."""
 KEPT_S = 24 * 60 * 60
+SEEN_S = 600
 
 _IF_HELD = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -32,25 +33,33 @@ class Switchboard:
     """One for each process. Any thread."""
 
     def __init__(self, redis: Redis) -> None:
-        self.redis = redis
+        self._redis = redis
+
+    def take(self, event_id: str) -> bool:
+        """Whether a webhook comes for the first time."""
+        return bool(self._redis.set(f"webhook:{event_id}", 1, nx=True, ex=SEEN_S))
+
+    def forget(self, event_id: str) -> None:
+        """Take a webhook again when it comes again."""
+        self._redis.delete(f"webhook:{event_id}")
 
     def add(self, call_id: str) -> None:
         """A call that is to be followed until it ends."""
-        self.redis.sadd("calls", call_id)
+        self._redis.sadd("calls", call_id)
 
     def knows(self, call_id: str) -> bool:
         """Whether there is, or was, such a call."""
-        return bool(self.redis.sismember("calls", call_id) or self.redis.exists(f"words:{call_id}"))
+        return bool(self._redis.sismember("calls", call_id) or self._redis.exists(f"words:{call_id}"))
 
     def unattended(self) -> list[str]:
         """Calls that nobody follows, each told to one of those who ask: it is for him to queue it."""
-        calls = [member.decode() for member in self.redis.smembers("calls")]
-        free = [call_id for call_id in calls if not self.redis.exists(f"lease:{call_id}")]
-        return [call_id for call_id in free if self.redis.set(f"asked:{call_id}", 1, nx=True, px=ASKED_FOR_MS)]
+        calls = [member.decode() for member in self._redis.smembers("calls")]
+        free = [call_id for call_id in calls if not self._redis.exists(f"lease:{call_id}")]
+        return [call_id for call_id in free if self._redis.set(f"asked:{call_id}", 1, nx=True, px=ASKED_FOR_MS)]
 
     def read(self, call_id: str, after: str = "0", wait_ms: int | None = None) -> list[tuple[str, bytes]]:
         """Messages for readers, each with its number; waits for the first if there is none."""
-        found = self.redis.xread({f"words:{call_id}": after}, block=wait_ms)
+        found = self._redis.xread({f"words:{call_id}": after}, block=wait_ms)
         return [(number.decode(), fields[b"message"]) for _, entries in found or [] for number, fields in entries]
 
     def lines(self, call_id: str) -> dict[str, Line]:
@@ -61,8 +70,8 @@ class Switchboard:
     def lease(self, call_id: str) -> "Lease | None":
         """The right to follow a call; None while somebody else has it."""
         token = secrets.token_hex(8)
-        taken = self.redis.set(f"lease:{call_id}", token, nx=True, px=LEASE_MS)
-        return Lease(self.redis, call_id, token) if taken else None
+        taken = self._redis.set(f"lease:{call_id}", token, nx=True, px=LEASE_MS)
+        return Lease(self._redis, call_id, token) if taken else None
 
 
 class Lease:

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from samples.phone_calls.app import create_app  # noqa: E402
+from samples.phone_calls.webhook import Seen, create_endpoint  # noqa: E402
 
 SECRET = TEST_WEBHOOK_SECRET
 PATIENCE = 30.0
@@ -161,6 +162,22 @@ def test_what_cannot_be_answered_now_is_asked_for_again(supervisor, ringing):
     client = create_app(supervisor, secret=SECRET, url=gone.url).test_client()
     _, event = ringing
     assert [post(client, event) for _ in range(2)] == [503, 503]
+
+
+def test_what_fails_is_not_taken_for_done():
+    answers = iter([RuntimeError("the disk is full"), None])
+
+    def answer(_event: RealtimeCallIncoming) -> None:
+        if (failure := next(answers)) is not None:
+            raise failure
+
+    client = create_endpoint(answer, Seen(), SECRET).test_client()
+    assert [post(client, CALL) for _ in range(3)] == [500, 200, 200]
+
+
+def test_only_so_many_webhooks_are_remembered():
+    seen = Seen(most=2)
+    assert [seen.take(each) for each in ("1", "2", "2", "3", "1")] == [True, True, False, True, True]
 
 
 CALL = RealtimeCallIncoming(id="evt_1", data=IncomingCall(call_id="rtc_1"))
