@@ -15,6 +15,7 @@ from .connecting import connect
 from .endpoints import DEFAULT_MODEL, Endpoint
 from .errors import (
     AlreadyConnected,
+    AlreadyFollowed,
     AudioUnavailable,
     BadArguments,
     ConcurrentReceive,
@@ -33,6 +34,7 @@ from .errors import (
     RequestFailed,
     RequestRefused,
     ResponseActive,
+    TooManyCalls,
 )
 from .playback import Heard
 from .push_to_talk import PushToTalk
@@ -47,12 +49,14 @@ if TYPE_CHECKING:
     from .echo import EchoCanceller
     from .reply import Reply
     from .rest import calls, create_client_secret
+    from .supervise import Feed, FollowedCall, Supervisor
     from .tools import ToolCall
     from .turns import Turn
 
 __all__ = [
     "DEFAULT_MODEL",
     "AlreadyConnected",
+    "AlreadyFollowed",
     "AudioStream",
     "AudioUnavailable",
     "BadArguments",
@@ -65,6 +69,8 @@ __all__ = [
     "EchoCanceller",
     "Endpoint",
     "EventsMissed",
+    "Feed",
+    "FollowedCall",
     "ForkedSession",
     "Heard",
     "InvalidEvent",
@@ -85,6 +91,8 @@ __all__ = [
     "RequestRefused",
     "ResponseActive",
     "Session",
+    "Supervisor",
+    "TooManyCalls",
     "ToolCall",
     "Turn",
     "__version__",
@@ -103,6 +111,7 @@ _LATE = {
     "Reply": ".reply",
     "Turn": ".turns",
     **dict.fromkeys(["calls", "create_client_secret"], ".rest"),
+    **dict.fromkeys(["Feed", "FollowedCall", "Supervisor"], ".supervise"),
     **dict.fromkeys(["PendingReply", "RealtimeAPI", "RealtimeClient", "RealtimeConversation"], ".client"),
 }
 """What not everybody wants, and what costs the import of the package too much: where it is."""

@@ -12,6 +12,8 @@
     ├── EventsMissed           yours: a wait that begins after so much has happened that its beginning is forgotten
     ├── ConcurrentReceive      yours: two threads read one session
     ├── ForkedSession          yours: a session used in a process that was forked from its own
+    ├── TooManyCalls           yours: a supervisor that is full, or closed
+    ├── AlreadyFollowed        yours: a call that the supervisor follows, or is connecting to
     ├── InvalidSignature       theirs: a webhook that the service did not sign
     ├── ConnectFailed          the wire: no session came about (.status, .body, .retry_after, .recoverable)
     ├── RequestFailed          the wire: a REST call was not done (.status, .code, .param, .body, .recoverable)
@@ -100,6 +102,14 @@ class ConcurrentReceive(RealtimeError):
 
 class ForkedSession(RealtimeError):
     """A session that was made before ``fork()``, used in the child. Connect in the worker instead."""
+
+
+class TooManyCalls(RealtimeError):
+    """The supervisor takes no more calls: as many as it may are followed, or it was closed. For a web server, 503."""
+
+
+class AlreadyFollowed(RealtimeError):
+    """The supervisor follows this call, or is just connecting to it."""
 
 
 class InvalidSignature(RealtimeError):

@@ -95,7 +95,7 @@ PURE += [
     "loop_check",
 ]
 PURE += ["rest.places"]
-PURE += ["supervise.line", "supervise.refusals"]
+PURE += ["supervise.line"]
 PURE += ["usage", "turns", "reply", "interpreting"]
 PURE += [
     f"client.{name}"

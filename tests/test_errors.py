@@ -8,7 +8,7 @@ from reelthyme_sync.errors import ConnectFailed, ConnectionClosed, ConnectionLos
 
 def test_everything_we_raise_has_one_root():
     raised = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(raised) == 19
+    assert len(raised) == 21
     assert all(issubclass(kind, RealtimeError) for kind in raised)
 
 

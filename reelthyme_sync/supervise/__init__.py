@@ -7,11 +7,11 @@
 ``EventSource`` reads.
 """
 
+from ..errors import AlreadyFollowed, TooManyCalls
 from .event_stream import event_stream
 from .feed import Feed, News
 from .followed_call import FollowedCall
 from .line import Line
-from .refusals import AlreadyFollowed, TooManyCalls
 from .supervisor import Supervisor
 
 __all__ = ["AlreadyFollowed", "Feed", "FollowedCall", "Line", "News", "Supervisor", "TooManyCalls", "event_stream"]

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .._bell import Bell
-from .refusals import AlreadyFollowed, TooManyCalls
+from ..errors import AlreadyFollowed, TooManyCalls
 
 if TYPE_CHECKING:
     from .followed_call import FollowedCall
