@@ -89,10 +89,19 @@ export function connect(clientSecret, options = {}) {
 
 /** A call under way; `connect` makes it. */
 export class RealtimeCall extends EventTarget {
-  /** The server's name for the call, by which a server of yours can join it; null where it told none. @type {string | null} */
+  /**
+   * The server's name for the call, by which a server of yours can join it; null where it told none.
+   *
+   * @type {string | null}
+   */
   callId = null;
 
-  /** What plays the answer; null where the session does not speak. @type {HTMLAudioElement | null} */
+  /**
+   * What plays the answer; null where the session does not speak. A browser that wants a click first is content when its
+   * `play()` is called in one.
+   *
+   * @type {HTMLAudioElement | null}
+   */
   audioElement;
 
   /** @type {"connecting" | "open" | "closed" | "failed"} */
@@ -135,7 +144,7 @@ export class RealtimeCall extends EventTarget {
     try {
       await Promise.race([call.#dial(secret, options), rejection(ended)]); // a closed peer settles no promise
     } catch (error) {
-      call.#giveUp(/** @type {Error} */ (error));
+      call.#end("failed", /** @type {Error} */ (error));
       throw error;
     }
     setTimeout(() => call.#release());
