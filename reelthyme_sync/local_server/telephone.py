@@ -203,7 +203,7 @@ class Telephone:
                         if 200 <= answer.status < 300:
                             return
                         logger.warning("the webhook of a call was answered with %d", answer.status)
-                except (ClientError, TimeoutError) as error:
+                except (ClientError, asyncio.TimeoutError) as error:  # in Python 3.10 not yet the builtin one
                     logger.warning("the webhook of a call was not answered: %s", type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
