@@ -6,13 +6,16 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := setup.py setup.cfg .ci/python .ci/system-packages
 
-.PHONY: help setup setup-dev demo test lint types bench soak clean
+.PHONY: help setup setup-dev demo page test lint types bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.all ## what the library needs with all its extras, in .venv
 setup-dev: .venv/.dev .venv/.sound-card .venv/.web
+
+page: .venv/.samples ## a web page that talks, at http://127.0.0.1:5000
+	@$(BIN)/python -m samples.flask_app
 
 demo: setup ## a conversation on this machine, without a key or a network
 	@$(BIN)/python -m reelthyme_sync demo
@@ -50,10 +53,15 @@ clean: ## remove all that the other targets made
 	@$(INSTALL) -e '.[all]'
 	@touch $@
 
+.venv/.samples: .venv/.all
+	@echo "installing what the samples for the web need"
+	@$(INSTALL) -e '.[samples]'
+	@touch $@
+
 .venv/.dev: .venv/.python $(REQUIREMENTS)
 	@echo "installing the library with all extras and the tools of its development"
 	@$(INSTALL) -e '.[dev]'
-	@touch .venv/.all $@
+	@touch .venv/.all .venv/.samples $@
 
 .venv/.sound-card: .venv/.python .ci/system-packages
 	@.ci/system-packages sound-card

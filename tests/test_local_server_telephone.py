@@ -27,7 +27,7 @@ from reelthyme_sync.events import (
     ResponseOutputAudioTranscriptDelta,
     ResponseParams,
 )
-from reelthyme_sync.local_server import Heard, Phone
+from reelthyme_sync.local_server import HeardAnswer, Phone
 from reelthyme_sync.local_server.caller import Caller
 from reelthyme_sync.local_server.known_sounds import KnownSounds
 
@@ -107,7 +107,7 @@ def test_a_caller_has_heard_what_sounded_and_no_more():
     caller.told(OutputAudioBufferStarted(response_id="r2"))
     caller.told(OutputAudioBufferCleared(response_id="r2"))
     caller.told(OutputAudioBufferCleared(response_id="r3"))
-    assert caller.heard == (Heard("One.", True), Heard("Two", False))
+    assert caller.heard == (HeardAnswer("One.", True), HeardAnswer("Two", False))
 
 
 HAPPENINGS = st.lists(st.sampled_from(["started", "stopped", "cleared", "called", "time"]), max_size=60)

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 from ..errors import RealtimeError
 
 if TYPE_CHECKING:
-    from .caller import Heard
+    from .caller import HeardAnswer
     from .phone import Phone
     from .server import LocalServer
 
-__all__ = ["Heard", "LocalServer", "LocalServerUnavailable", "Phone", "serve"]
+__all__ = ["HeardAnswer", "LocalServer", "LocalServerUnavailable", "Phone", "serve"]
 
-_LATE = {"Heard": ".caller", "LocalServer": ".server", "Phone": ".phone"}
+_LATE = {"HeardAnswer": ".caller", "LocalServer": ".server", "Phone": ".phone"}
 
 
 class LocalServerUnavailable(RealtimeError, ImportError):

@@ -27,7 +27,7 @@ _PAUSE: Final = pcm.ms_to_bytes(200)
 
 
 @attrs.frozen
-class Heard:
+class HeardAnswer:
     """What the assistant said in one response.
 
     Attributes:
@@ -57,7 +57,7 @@ class Caller:
         self._owed = False
         self._quiet = 0
         self._words: dict[str, str] = {}
-        self.heard: tuple[Heard, ...] = ()
+        self.heard: tuple[HeardAnswer, ...] = ()
 
     def say(self, sound: bytes) -> None:
         """Say this too: at once, or behind what is being said."""
@@ -91,4 +91,4 @@ class Caller:
         words = self._words.pop(response_id, "")
         if self._sounding == response_id:
             self._sounding = None
-            self.heard += (Heard(words, whole),)
+            self.heard += (HeardAnswer(words, whole),)

@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal, Protocol, TypeAlias
 
 from .._bell import Bell
-from .caller import Heard
+from .caller import HeardAnswer
 
 Status: TypeAlias = Literal["ringing", "answered", "rejected", "referred", "ended"]
 
@@ -48,7 +48,7 @@ class Phone:
         self.webhook_status: int | None = None
         self._line = line
         self._statuses: tuple[Status, ...] = ("ringing",)
-        self._heard: tuple[Heard, ...] = ()
+        self._heard: tuple[HeardAnswer, ...] = ()
         self._sound: list[bytes] = []
         self._bell = Bell()
 
@@ -64,7 +64,7 @@ class Phone:
         return self._statuses[-1]
 
     @property
-    def heard(self) -> tuple[Heard, ...]:
+    def heard(self) -> tuple[HeardAnswer, ...]:
         """What the assistant has said so far, response by response."""
         return self._heard
 
@@ -83,14 +83,14 @@ class Phone:
         if status not in self._statuses:
             raise TimeoutError(f"The call of {self.caller} was not {status}: it is {self.status}")
 
-    def wait_heard(self, words: str, timeout: float = PATIENCE) -> Heard:
+    def wait_heard(self, words: str, timeout: float = PATIENCE) -> HeardAnswer:
         """Wait until the assistant has said something in which this regular expression is found, in any case.
 
         Raises:
             TimeoutError: it has not in time, or never will.
         """
 
-        def found() -> Heard | None:
+        def found() -> HeardAnswer | None:
             return next((each for each in self._heard if re.search(words, each.text, re.IGNORECASE)), None)
 
         self._bell.wait_for(lambda: found() is not None or self.status in _OVER, timeout)
@@ -131,7 +131,7 @@ class Phone:
         """Some sound has come out."""
         self._sound.append(sound)
 
-    def has_heard(self, heard: tuple[Heard, ...]) -> None:
+    def has_heard(self, heard: tuple[HeardAnswer, ...]) -> None:
         """All that has been said by now."""
         if heard != self._heard:
             self._heard = heard
