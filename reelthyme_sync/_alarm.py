@@ -46,12 +46,11 @@ class Alarm:
         """
         due = _Due(monotonic() + seconds, next(self._numbers), ring)
         with self._changed:
-            heapq.heappush(self._due, due)
-            if self._waits:
-                self._changed.notify()
-            else:
+            if not self._waits:
+                Worker(self._name, self._run, log_failure).start()  # first: where no thread can start, nothing is set
                 self._waits = True
-                Worker(self._name, self._run, log_failure).start()
+            heapq.heappush(self._due, due)
+            self._changed.notify()
         return lambda: self._call_off(due)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 
 from reelthyme_sync._alarm import Alarm
+from reelthyme_sync._worker import Worker
 from reelthyme_sync.testing import PATIENCE
 
 NAME = "reelthyme-alarm-1"
@@ -58,6 +59,18 @@ def test_there_is_one_thread_and_a_new_one_when_it_has_ended(alarm, rung):
     first.join(PATIENCE)
     alarm.set(0.0, lambda: rung.put(threading.current_thread()))
     assert rung.get(timeout=PATIENCE) is not first
+
+
+def test_it_rings_again_after_a_time_without_threads(alarm, rung, monkeypatch):
+    def refuse(_worker: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Worker, "start", refuse)
+        with pytest.raises(RuntimeError):
+            alarm.set(0.0, lambda: rung.put("never"))
+    alarm.set(0.01, lambda: rung.put("again"))
+    assert rung.get(timeout=PATIENCE) == "again"
 
 
 def test_what_rings_may_set_and_call_off(alarm, rung):
