@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 from keys import TEST_KEY
 from sidebands import PATIENCE, Service, service
 
-from reelthyme_sync import ConnectFailed, Session
+from reelthyme_sync import ConnectFailed, Session, _exit, endpoints
+from reelthyme_sync._alarm import Alarm
 from reelthyme_sync.supervise import AlreadyFollowed, FollowedCall, Supervisor, TooManyCalls
 
 __all__ = ["service"]  # a fixture
@@ -56,6 +58,17 @@ class TestFollowing:
         (request,) = service.requests
         assert b"call_id=rtc_1" in request.split(b"\r\n")[0]
         assert TEST_KEY.encode() in request
+
+    def test_an_endpoint_names_the_call_itself(self, supervisor, service):
+        ended(
+            supervisor.follow(
+                "rtc_1", lambda session: None, endpoint=endpoints.relay(service.url, call_id="rtc_1", api_key=TEST_KEY)
+            )
+        )
+        assert b"call_id=rtc_1" in service.requests[0].split(b"\r\n")[0]
+        with pytest.raises(ValueError, match="follows no call"):
+            supervisor.follow("rtc_2", listen, endpoint=endpoints.relay(service.url))
+        assert len(service.requests) == 1
 
     @pytest.mark.parametrize("call_id", ["unknown", "expired"])
     def test_a_call_that_is_not_to_be_followed_is_refused_in_the_callers_frame(self, supervisor, service, call_id):
@@ -108,6 +121,12 @@ class TestFollowing:
         call.on_end(lambda: told.append("late"))
         assert told == ["finished", "late"]
 
+    def test_a_callback_that_exits_keeps_no_place(self, supervisor, service):
+        call = supervisor.follow("rtc_1", listen, url=service.url)
+        call.on_end(sys.exit)
+        assert call.close()
+        assert supervisor.calls == []
+
 
 class TestPlaces:
     def test_one_too_many_is_refused_and_a_free_place_is_taken(self, service):
@@ -151,6 +170,18 @@ class TestPlaces:
         for _ in range(2):
             with pytest.raises(TypeError):
                 supervisor.follow("rtc_1", listen, url=service.url, nonsense=True)
+        ended(supervisor.follow("rtc_1", lambda session: None, url=service.url))
+
+    def test_where_no_thread_can_start_nothing_is_left_behind(self, service, monkeypatch):
+        def refuse(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        supervisor, before = Supervisor(limit=1), set(_exit._residents)
+        with monkeypatch.context() as patched:
+            patched.setattr(Alarm, "set", refuse)
+            with pytest.raises(RuntimeError):
+                supervisor.follow("rtc_1", listen, url=service.url)
+        assert set(_exit._residents) <= before  # or the end of the process would wait for it
         ended(supervisor.follow("rtc_1", lambda session: None, url=service.url))
 
     @pytest.mark.parametrize("arguments", [{"limit": 0}, {"idle_timeout": 0}])
@@ -208,6 +239,19 @@ class TestClosing:
         assert "stuck" in caplog.text
         go.set()
         assert ended(call).ended == "closed"
+
+    def test_one_that_is_just_connecting_is_waited_for_and_told_of(self, service, monkeypatch, caplog):
+        from reelthyme_sync.supervise import supervisor as module
+
+        def connect(**options):
+            supervisor.close(timeout=0.1)
+            return real(**options)
+
+        real, supervisor = module.connect, Supervisor()
+        monkeypatch.setattr(module, "connect", connect)
+        with pytest.raises(TooManyCalls):
+            supervisor.follow("rtc_1", listen, url=service.url)
+        assert "1 calls did not end" in caplog.text
 
     def test_one_that_is_just_connecting_is_refused(self, service, monkeypatch):
         supervisor = Supervisor()
@@ -351,6 +395,45 @@ os._exit(7)
         script.process.send_signal(signal.SIGTERM)
         assert script.end() == (7, "over\nover\nno more\n", "")
         assert service.wait_for_goodbyes(2) == ["rtc_1", "rtc_2"]
+
+    def test_a_signal_ends_the_calls_of_all_supervisors_that_asked_for_it(self, service):
+        script = Process(
+            """
+gone = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: gone.set())
+other = Supervisor()
+supervisor.close_on_signals()
+other.close_on_signals()
+calls = [*follow("rtc_1"), other.follow("rtc_2", listen, url=URL)]
+print("ready", flush=True)
+while not gone.wait(0.1): pass
+os._exit(7 if all(call.wait(5) for call in calls) else 8)
+""",
+            service,
+        )
+        assert script.read() == "ready"
+        script.process.send_signal(signal.SIGTERM)
+        assert script.end() == (7, "over\n" * 2, "")
+
+    def test_sigterm_ends_those_of_a_forked_process_that_asked_for_it(self, service):
+        script = Process(
+            """
+pid = os.fork()
+if not pid:
+    signal.alarm(20)
+    supervisor.close_on_signals()
+    thread = threading.Thread(target=follow, args=("rtc_1",))
+    thread.start(); thread.join()
+    print(os.getpid(), flush=True)
+    time.sleep(30)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+""",
+            service,
+        )
+        child = int(script.read())
+        os.kill(child, signal.SIGTERM)
+        assert script.end() == (0, f"over\n{-signal.SIGTERM}\n", "")
+        assert service.wait_for_goodbyes(1) == ["rtc_1"]
 
     def test_a_forked_process_has_a_supervisor_with_nobody_in_it(self, service):
         script = Process(

@@ -67,8 +67,8 @@ class FollowedCall:
         self.session.intercept(self._hear)
         resident = Resident(hang_up=partial(self._ask, "closed"), abort=_nothing, join=self._worker.join)
         self._forget = resident.end_with_process()
-        self._look()
         try:
+            self._look()
             self._worker.start()
         except BaseException:
             self._call_off()
@@ -85,7 +85,10 @@ class FollowedCall:
         return self._worker.join(timeout)
 
     def on_end(self, callback: Callable[[], object]) -> None:
-        """Have ``callback`` called once it is over: on the call's own thread, or at once if it is."""
+        """Have ``callback`` called once it is over: on the call's own thread, or at once if it is.
+
+        The call's place with the supervisor is free when all of them have returned.
+        """
         with self._deciding:
             if self.ended is None:
                 self._callbacks.append(callback)
@@ -161,7 +164,7 @@ class FollowedCall:
 def _call(callback: Callable[[], object]) -> None:
     try:
         callback()
-    except Exception:  # the others are to be told, and the call's place is to become free
+    except (Exception, SystemExit):  # the others are to be told, and the call's place is to become free
         log.exception("a callback for the end of a call failed")
 
 

@@ -67,6 +67,11 @@ class Roster:
         with self._changing:
             return [call for call in self._calls.values() if call is not None]
 
+    def taken(self) -> int:
+        """How many places are, those of calls that are being connected to among them."""
+        with self._changing:
+            return len(self._calls)
+
     def wait_until_left(self, timeout: float) -> bool:
         """Wait until all have gone but the one that waits. Tells whether they have."""
         return self._left.wait_for(lambda: len(self._calls) <= sum(call.runs_here for call in self.calls()), timeout)

@@ -86,7 +86,7 @@ class Supervisor:
             call_id: of the call.
             run: holds the conversation until the session ends.
             connect_options: what ``connect`` takes. With the client secret of the browser as ``api_key`` the service
-                itself finds out whether it is that browser's call.
+                itself finds out whether it is that browser's call. An ``endpoint`` has to name the call too.
 
         Raises:
             TooManyCalls: as many as may be are followed or being connected to, or the supervisor was closed.
@@ -97,10 +97,14 @@ class Supervisor:
         """
         options = _hidden(connect_options)  # first: a traceback may show what is local here
         del connect_options
+        endpoint = options.get("endpoint")
+        if endpoint is not None and not endpoint.follows_call:
+            raise ValueError("endpoint= follows no call: make it with call_id=…, as endpoints.azure(…, call_id=…) does")
         here = self._here
         here.roster.reserve(call_id)
         try:
-            session = connect(call_id=call_id, **{"close_timeout": _CLOSE_TIMEOUT, **options})
+            named = call_id if endpoint is None else None  # which connect takes in one place only
+            session = connect(call_id=named, **{"close_timeout": _CLOSE_TIMEOUT, **options})
             try:
                 _await_greeting(session)
                 left = partial(here.roster.leave, call_id)
@@ -127,24 +131,30 @@ class Supervisor:
         for call in roster.calls():
             call.hang_up()
         if not roster.wait_until_left(deadline - monotonic()):
-            log.error("%d calls did not end in %s s: is a conversation's function stuck?", len(roster.calls()), timeout)
+            left = roster.taken()
+            log.error("%d calls did not end in %s s: is one connecting, or its conversation stuck?", left, timeout)
 
     def close_on_signals(self, *numbers: int) -> None:
         """End all calls as soon as one of these comes, and then do what was done about it before. On the main thread.
 
         For servers that take signals for themselves and then wait for requests to end, as gunicorn does: a stream of a
         transcript ends with its call. In gunicorn's configuration: ``post_worker_init``. Where nobody has taken
-        SIGTERM, calls end before it ends the process, without being asked.
+        SIGTERM, calls end before it ends the process, without being asked; but in a process that was forked after the
+        supervisor was made, only where this is called.
 
         Args:
-            numbers: ``SIGTERM`` if none is given. What has no handler keeps having none.
+            numbers: ``SIGTERM`` if none is given. What else has no handler keeps having none.
 
         Raises:
             ValueError: this is not the main thread.
         """
+        _sigterm.watch()
         for number in numbers or (signal.SIGTERM,):
             before = signal.getsignal(number)
-            if callable(before) and not isinstance(before, _sigterm.Termination | _Chained):
+            ended_already = isinstance(before, _sigterm.Termination) or (
+                isinstance(before, _Chained) and before.supervisor is self
+            )
+            if callable(before) and not ended_already:
                 signal.signal(number, _Chained(self, before))
 
     @property
