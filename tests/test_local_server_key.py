@@ -4,7 +4,7 @@ import logging
 import pytest
 import websocket
 
-from reelthyme_sync import connect
+from reelthyme_sync import codec, connect
 from reelthyme_sync.errors import ConnectionLost
 from reelthyme_sync.local_server import serve
 from reelthyme_sync.local_server.api_keys import key_error, presented_key
@@ -73,6 +73,15 @@ def test_a_short_key_is_not_shown_at_all(key):
 )
 def test_what_is_no_key(headers):
     assert presented_key(headers) is None
+
+
+@pytest.mark.parametrize("wanted", [None, KEY])
+def test_a_key_that_is_no_text_is_a_wrong_one(wanted):
+    key = b"ek_local_\xff\xfe0123456789\xff".decode(errors="surrogateescape")  # as aiohttp gives it
+    for headers in ({"Authorization": f"Bearer {key}"}, {"Sec-WebSocket-Protocol": f"openai-insecure-api-key.{key}"}):
+        error = key_error(wanted, headers)
+        assert error is not None
+        assert b"Incorrect API key" in codec.encode(error)
 
 
 def test_the_server_does_not_show_its_key(server):

@@ -23,11 +23,12 @@ _SHOWN_OF: Final = 16
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key in the headers of an upgrade; None if there is none."""
+    """The key in the headers of a request, as text that can be shown; None if there is none."""
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
-        return key.strip()
-    return next((each.removeprefix(_PREFIX) for each in _subprotocols(headers) if each.startswith(_PREFIX)), None)
+        return _text(key.strip())
+    offered = (each.removeprefix(_PREFIX) for each in _subprotocols(headers) if each.startswith(_PREFIX))
+    return next(map(_text, offered), None)
 
 
 def offers_only_a_key(headers: Mapping[str, str]) -> bool:
@@ -53,6 +54,11 @@ def key_error(wanted: str | None, headers: Mapping[str, str]) -> Error | None:
 
 def _subprotocols(headers: Mapping[str, str]) -> list[str]:
     return [each.strip() for each in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+
+
+def _text(key: str) -> str:
+    """What aiohttp makes of bytes that are no text cannot be written, nor compared."""
+    return key.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _masked(key: str) -> str:

@@ -12,6 +12,7 @@ from .refusal import Refusal, missing
 
 _SDP: Final = "application/sdp"
 _FORM: Final = "multipart/form-data"
+_NAME: Final = re.compile(rb'[;\s]name="?([^";\r\n]*)', re.IGNORECASE)
 
 
 @attrs.frozen
@@ -67,12 +68,12 @@ def _parts(content_type: str, body: bytes) -> dict[str, bytes]:
     boundary = re.search(r'boundary="?([^";]+)', content_type, re.IGNORECASE)
     if boundary is None:
         return {}
-    _, *parts = (b"\r\n" + body).split(f"\r\n--{boundary[1].strip()}".encode())
+    delimiter = f"\r\n--{boundary[1].strip()}".encode(errors="surrogateescape")  # the bytes that aiohttp made text of
+    _, *parts = (b"\r\n" + body).split(delimiter)
     fields: dict[str, bytes] = {}
     for part in parts:
         head, _, content = part.partition(b"\r\n\r\n")
-        if (
-            name := re.search(rb'content-disposition:[^\r\n]*[;\s]name="?([^";\r\n]*)', head, re.IGNORECASE)
-        ) is not None:
-            fields[name[1].decode("utf-8", "replace")] = content
+        for line in head.split(b"\r\n"):  # one expression for the whole head would take minutes for a hostile one
+            if line.lower().startswith(b"content-disposition:") and (name := _NAME.search(line)) is not None:
+                fields[name[1].decode("utf-8", "replace")] = content
     return fields
