@@ -286,6 +286,20 @@ def test_whatever_is_sent_is_a_call_or_refused(kind, body):
     assert asked.sdp.startswith("v=0")
 
 
+def test_no_form_takes_long_to_read():
+    """A head of a megabyte took ten minutes, in which the server answered nobody."""
+    start = time.monotonic()
+    with pytest.raises(Refusal):
+        call_request("multipart/form-data; boundary=x", b"--x\r\n" + b"content-disposition:" * 50_000)
+    assert time.monotonic() - start < 5
+
+
+def test_a_boundary_that_is_no_text_is_one():
+    kind = b"multipart/form-data; boundary=\xff".decode(errors="surrogateescape")  # as aiohttp gives it
+    body = b'--\xff\r\nContent-Disposition: form-data; name="sdp"\r\n\r\n' + OFFER.encode() + b"\r\n--\xff--\r\n"
+    assert call_request(kind, body).sdp == OFFER
+
+
 def test_a_form_keeps_its_lines_and_its_letters():
     body = (
         '--x\r\nContent-Disposition: form-data; name="sdp"\r\nContent-Type: application/sdp\r\n\r\n'
@@ -392,6 +406,14 @@ class TestSidebands:
         lazy = not_reading(server, f"?call_id={call_id}")
         flood(server, call_id, 500)
         assert "events behind" in caplog.text
+        wait_for(lambda: not on_loop(server, lambda app: app._sockets))
+        lazy.shutdown()
+
+    def test_who_does_not_read_is_not_let_behind_by_a_few_events_of_any_length(self, server, monkeypatch):
+        monkeypatch.setattr(listener, "BACKLOG_LENGTH", 8 * 2**20)
+        call_id = begin(server, secret_of(server))
+        lazy = not_reading(server, f"?call_id={call_id}")
+        flood(server, call_id, 500)  # 16 MiB
         wait_for(lambda: not on_loop(server, lambda app: app._sockets))
         lazy.shutdown()
 

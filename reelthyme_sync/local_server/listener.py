@@ -10,6 +10,9 @@ from typing import Final
 BACKLOG: Final = 10_000
 """Events that a listener may be behind: more than there are in an hour of talk."""
 
+BACKLOG_LENGTH: Final = 32 * 2**20
+"""Characters that a listener may be behind, and one event more: one alone can have millions, with an item's sound."""
+
 _FLUSH_WITHIN: Final = 1.0
 """Seconds that one who does not read can hold up the end."""
 
@@ -26,6 +29,7 @@ class Listener:
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
         self._waiting: asyncio.Queue[str | None] = asyncio.Queue()
+        self._length = 0  # of what waits; what is being sent does not
         self._fell_behind = False
         self._carrying = asyncio.create_task(self._carry())
 
@@ -35,12 +39,16 @@ class Listener:
         return self._carrying.done() or self._fell_behind
 
     def tell(self, text: str) -> None:
-        """Queue an event. A listener that is ``BACKLOG`` events behind is given up."""
-        if self._waiting.qsize() >= BACKLOG:
-            logger.warning("a listener of a call was %d events behind, and is let go", BACKLOG)
+        """Queue an event. A listener that is ``BACKLOG`` events, or ``BACKLOG_LENGTH``, behind is given up."""
+        if self._waiting.qsize() >= BACKLOG or self._length >= BACKLOG_LENGTH:
+            count = self._waiting.qsize()
+            logger.warning(
+                "a listener of a call was %d events behind, %d MiB, and is let go", count, self._length >> 20
+            )
             self._fell_behind = True
             self._carrying.cancel()
         else:
+            self._length += len(text)
             self._waiting.put_nowait(text)
 
     def finish(self) -> None:
@@ -59,6 +67,7 @@ class Listener:
 
     async def _carry(self) -> bool:
         while (text := await self._waiting.get()) is not None:
+            self._length -= len(text)
             try:
                 await self._send(text)
             except Exception as error:
