@@ -1,13 +1,16 @@
 """What Flask and Django share: secrets for pages, and their calls, followed with tools and a transcript.
 
 Knows no web framework. A transcript is kept by the process that follows the call, so serve with one worker process and
-many threads; ``samples/celery_calls`` is for more than one.
+many threads; ``samples/celery_calls`` is for more than one. Whoever reaches the page calls at your cost: put your login
+before it.
 """
 
 import datetime
+import logging
 import re
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import orjson
@@ -20,6 +23,8 @@ from reelthyme_sync.tools import Tool
 INSTRUCTIONS = "You are the assistant of a small shop. Be brief. Hang up when the caller asks you to."
 BODY_LIMIT = 16_384
 TRANSCRIPTS_KEPT = 1000
+
+log = logging.getLogger(__name__)
 
 _CALL_ID = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 _CLIENT_SECRET = re.compile(r"ek_[A-Za-z0-9._~-]{1,500}")
@@ -42,9 +47,10 @@ class Desk:
         self._streams = threading.BoundedSemaphore(limit)
         self._changing = threading.Lock()
         self._feeds: dict[str, Feed] = {}
+        self._over: deque[str] = deque()  # the tokens of calls that have ended, the oldest first
 
     def client_secret(self, body: bytes) -> dict:
-        """What a page starts its call with: its session is ours to say, not the page's."""
+        """What a page starts its call with. The session begins as we say; in its own call the page may change it."""
         modalities = _object(body).get("output_modalities")
         if modalities not in (["audio"], ["text"]):
             raise Refused(400, 'output_modalities must be ["audio"] or ["text"]')
@@ -58,6 +64,7 @@ class Desk:
         try:
             secret = create_client_secret(session=session, **self.service.place())
         except RequestFailed as error:
+            log.warning("%s", error)
             raise Refused(503 if error.recoverable else 502, "The service gives no secret") from error
         return {**codec.unstructure(secret), "url": self.service.calls_url()}
 
@@ -80,12 +87,11 @@ class Desk:
         except AlreadyFollowed as error:
             raise Refused(409, "This call is followed already") from error
         except ConnectFailed as error:
+            log.warning("call not followed: %s", error)
             raise Refused(502 if error.recoverable else 404, "There is no such call of yours") from error
-        call.on_end(lambda: feed.end(call.ended))
         with self._changing:
             self._feeds[token] = feed
-            if len(self._feeds) > TRANSCRIPTS_KEPT:
-                del self._feeds[next(iter(self._feeds))]
+        call.on_end(lambda: self._end(token, call.ended))
         return token
 
     def transcript(self, token: str, last_event_id: str | None, *, threads: bool) -> Iterator[bytes]:
@@ -97,6 +103,14 @@ class Desk:
         if (feed := self._feeds.get(token)) is None:
             raise Refused(404, "There is no such transcript")
         return self._stream(feed, last_event_id, threads)
+
+    def _end(self, token: str, why: str) -> None:
+        """Tell readers; and forget the oldest of the transcripts that are complete, if there are too many."""
+        self._feeds[token].end(why)
+        with self._changing:
+            self._over.append(token)
+            if len(self._over) > TRANSCRIPTS_KEPT:
+                del self._feeds[self._over.popleft()]
 
     def _stream(self, feed: Feed, last_event_id: str | None, threads: bool) -> Iterator[bytes]:
         stays = threads and self._streams.acquire(blocking=False)

@@ -1,5 +1,6 @@
 """The files of the page, and the headers that keep it to itself."""
 
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +14,9 @@ TYPES = {
 }
 FILES = {name: (PAGE / name, TYPES[PAGE.joinpath(name).suffix]) for name in ("index.html", "page.js", "page.css")}
 FILES["reelthyme.js"] = (MODULE, TYPES[".js"])
+HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1 localhost").split()
+"""Under which names the page is served: or one of another site whose name leads here could call, too."""
+
 STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # or nginx holds lines back
 
 

@@ -22,6 +22,10 @@ def refusal(request):
         return None
     if request.content_type != "application/json":  # what no form of another site can send
         return JsonResponse({"error": "Content-Type must be application/json"}, status=415)
-    if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_LIMIT:
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:  # Django's own server lets anything pass
+        return JsonResponse({"error": "Content-Length must be a number"}, status=400)
+    if length > BODY_LIMIT:
         return JsonResponse({"error": "The body is too large"}, status=413)
     return None

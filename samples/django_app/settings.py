@@ -4,11 +4,12 @@ import os
 
 from django.core.management.utils import get_random_secret_key
 
+from samples.call_desk import pages
 from samples.call_desk.desk import BODY_LIMIT
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or get_random_secret_key()
 DEBUG = False
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1 localhost").split()
+ALLOWED_HOSTS = pages.HOSTS
 ROOT_URLCONF = "samples.django_app.urls"
 WSGI_APPLICATION = "samples.django_app.wsgi.application"
 MIDDLEWARE = [

@@ -4,7 +4,7 @@ from functools import wraps
 
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from samples.call_desk import desk, pages
 from samples.call_desk.desk import Refused
@@ -25,13 +25,13 @@ def answering(view):
     return answer
 
 
-@require_GET
+@require_safe
 @ensure_csrf_cookie
 def index(request):
     return file(request, "index.html")
 
 
-@require_GET
+@require_safe
 def file(request, name):
     if name not in pages.FILES:
         raise Http404

@@ -10,13 +10,13 @@ Without OPENAI_API_KEY a local server answers the calls.
 import hmac
 import secrets
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Flask, Response, abort, request
 
 from samples.call_desk import desk, pages
 from samples.call_desk.desk import BODY_LIMIT, Refused
 
 app = Flask(__name__, static_folder=None)
-app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+app.config.update(MAX_CONTENT_LENGTH=BODY_LIMIT, TRUSTED_HOSTS=pages.HOSTS)
 
 
 @app.get("/")
@@ -38,9 +38,7 @@ def file(name):
 
 @app.post("/client-secret")
 def client_secret():
-    response = jsonify(desk.client_secret(request.get_data()))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return desk.client_secret(request.get_data())
 
 
 @app.post("/sideband")
@@ -74,4 +72,6 @@ def refused(error):
 @app.after_request
 def keep_to_itself(response):
     response.headers.update(pages.headers(desk.service.origin()))
+    if response.is_json:  # it holds a secret, or a token
+        response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import socket
+import sys
 
 import pytest
 import requests
 from keys import TEST_KEY
-from sidebands import Service
+from sidebands import Service, service
 from web_servers import GUNICORN, PATIENCE, ROOT, SERVERS, Page, Transcript, web_server
+
+__all__ = ["service"]  # a fixture
 
 ENDS_WITHIN = 5.0
 
@@ -139,43 +143,93 @@ class TestBadInput:
             assert page.http.get(server.url + path, timeout=PATIENCE).status_code == 404
         assert page.http.get(f"{server.url}client-secret", timeout=PATIENCE).status_code == 405
 
+    def test_a_name_of_another_site_that_leads_here_is_refused(self, served):
+        server, page = served
+        for path in ("", "client-secret"):
+            answer = page.http.get(server.url + path, headers={"Host": "evil.example"}, timeout=PATIENCE)
+            assert answer.status_code == 400
+
+    def test_whether_the_page_is_there_can_be_asked_without_getting_it(self, served):
+        server, page = served
+        answer = page.http.head(server.url, timeout=PATIENCE)
+        assert (answer.status_code, answer.content) == (200, b"")
+
     def test_every_answer_keeps_the_page_to_itself(self, served):
         server, page = served
         for path in ("", "nowhere", "static/reelthyme.js"):
             policy = page.http.get(server.url + path, timeout=PATIENCE).headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy
             assert page.secret["url"].partition("/v1/")[0] in policy
-        assert page.post("client-secret", {"output_modalities": ["text"]}).headers["Cache-Control"] == "no-store"
+        for path in ("client-secret", "sideband"):
+            assert page.post(path, {"output_modalities": ["text"]}).headers["Cache-Control"] == "no-store"
 
 
-def follow_when_there_is_room(desk, follow):
+def test_a_length_that_is_none_is_400():
+    with web_server(SERVERS["django runserver"]) as server:
+        host, port = server.url.removeprefix("http://").rstrip("/").split(":")
+        for length in ("abc", "1e3", "9" * 5000):
+            with socket.create_connection((host, int(port)), PATIENCE) as sock:
+                head = f"Host: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}"
+                sock.sendall(f"POST /client-secret HTTP/1.1\r\n{head}\r\n\r\n".encode())
+                assert sock.recv(100).split()[1] == b"400", server.printed
+
+
+def follow(desk, call_id):
+    return desk.follow(b'{"call_id": "%b", "client_secret": "ek_1"}' % call_id)
+
+
+def wait_until_left(desk):
     """The feed of a call ends a moment before its place is free."""
     for call in desk.supervisor.calls:
         assert call.wait(PATIENCE)
-    return follow(desk, b"rtc_1")
 
 
-def test_refusals_leave_no_thread_and_no_place_behind(monkeypatch):
+class Elsewhere:
+    """What a desk asks for the service, when that is one of ours."""
+
+    def __init__(self, service: Service) -> None:
+        self.url = service.url
+
+    def place(self) -> dict[str, str]:
+        return {"url": self.url}
+
+
+def test_the_transcript_of_a_call_is_kept_as_long_as_that_goes_on(monkeypatch, service):
     monkeypatch.syspath_prepend(str(ROOT))
     from samples.call_desk.desk import Desk, Refused
 
-    class Elsewhere:
-        def place(self):
-            return {"url": service.url}
+    monkeypatch.setattr(sys.modules[Desk.__module__], "TRANSCRIPTS_KEPT", 2)
+    desk = Desk(Elsewhere(service), limit=2)
 
-    def follow(desk, call_id):
-        return desk.follow(b'{"call_id": "%b", "client_secret": "ek_1"}' % call_id)
+    long = follow(desk, b"rtc_1")
+    brief = []
+    for number in range(3):
+        brief.append(follow(desk, b"brief_%d" % number))
+        assert b'"ended"' in b"".join(desk.transcript(brief[-1], None, threads=True))
+        for call in desk.supervisor.calls:
+            assert call.call_id == "rtc_1" or call.wait(PATIENCE)  # a feed ends a moment before the place is free
+    desk.transcript(long, None, threads=True)
+    desk.supervisor.close()
+    with pytest.raises(Refused):
+        desk.transcript(brief[0], None, threads=True)
+    desk.transcript(brief[2], None, threads=True)
+
+
+def test_refusals_leave_no_thread_and_no_place_behind(monkeypatch, service):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from samples.call_desk.desk import Desk, Refused
 
     def refused(desk, call_id):
         with pytest.raises(Refused) as caught:
             follow(desk, call_id)
         return caught.value.status
 
-    service, desk = Service(), Desk(Elsewhere(), limit=1)
+    desk = Desk(Elsewhere(service), limit=1)
     assert [refused(desk, call_id) for call_id in (b"unknown", b"expired")] == [404, 404]
     brief = desk.transcript(follow(desk, b"brief"), None, threads=True)
     assert b'"ended","why":"finished"' in b"".join(brief)
-    token = follow_when_there_is_room(desk, follow)
+    wait_until_left(desk)
+    token = follow(desk, b"rtc_1")
     assert [refused(desk, b"rtc_1"), refused(desk, b"rtc_2")] == [409, 503]
 
     first, second = (desk.transcript(token, None, threads=True) for _ in range(2))
@@ -187,6 +241,6 @@ def test_refusals_leave_no_thread_and_no_place_behind(monkeypatch):
     with pytest.raises(Refused):
         desk.transcript("another", None, threads=True)
     service.close()
-    desk = Desk(Elsewhere())
+    desk = Desk(Elsewhere(service))
     assert refused(desk, b"rtc_1") == 502
     assert desk.supervisor.calls == []
