@@ -92,7 +92,7 @@ def signature(body: bytes, secret: str, *, webhook_id: str, timestamp: int | str
     Raises:
         ValueError: a secret that begins with ``whsec_`` and is no base64.
     """
-    message = f"{webhook_id}.{timestamp}.".encode("utf-8", "surrogateescape") + body
+    message = f"{webhook_id}.{timestamp}.".encode("utf-8", "backslashreplace") + body
     return _VERSION + base64.b64encode(hmac.digest(_key(secret), message, hashlib.sha256)).decode()
 
 
@@ -111,7 +111,7 @@ def _key(secret: str) -> bytes:
 
 def _bytes(body: object) -> bytes:
     if isinstance(body, str):
-        return body.encode("utf-8", "surrogateescape")
+        return body.encode("utf-8", "backslashreplace")  # what is no Unicode nobody has signed
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
     raise TypeError(f"body must be the request's bytes, as they came, not {type(body).__name__}")

@@ -227,6 +227,16 @@ class TestWhatIsRefused:
             webhooks.unwrap(b"{}", signed(b"{}"), secret)
 
 
+@pytest.mark.parametrize("nonsense", ["\ud800", "\udcff"])
+def test_what_is_no_unicode_is_not_signed(nonsense):
+    body, headers = signed_webhook(CALL, SECRET)
+    with pytest.raises(InvalidSignature):
+        webhooks.unwrap(body.decode() + nonsense, headers, SECRET)
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        with pytest.raises(InvalidSignature):
+            webhooks.unwrap(body, headers | {name: headers[name] + nonsense}, SECRET)
+
+
 def test_a_refusal_shows_neither_the_secret_nor_what_would_be_right():
     """Frameworks show such pages while debugging: with the right signature on it anybody could forge this webhook."""
     body, headers = signed_webhook(CALL, SECRET)
