@@ -227,8 +227,8 @@ class TestWhatIsRefused:
             webhooks.unwrap(b"{}", signed(b"{}"), secret)
 
 
-@pytest.mark.parametrize("nonsense", ["\ud800", "\udcff"])
-def test_what_is_no_unicode_is_not_signed(nonsense):
+def test_what_is_no_unicode_is_not_signed():
+    nonsense = "\ud800"
     body, headers = signed_webhook(CALL, SECRET)
     with pytest.raises(InvalidSignature):
         webhooks.unwrap(body.decode() + nonsense, headers, SECRET)
