@@ -2,7 +2,7 @@
 
 python -m samples.flask_app                                                        to try it, from a clone
 gunicorn -c samples/call_desk/gunicorn_conf.py samples.flask_app.app:app           to serve it
-waitress-serve --threads=120 samples.flask_app.app:app
+waitress-serve --threads=120 --connection-limit=500 samples.flask_app.app:app       a stream is one of each
 
 Without OPENAI_API_KEY a local server answers the calls.
 """
