@@ -2,9 +2,9 @@
 
 python -m samples.flask_app                                                        to try it, from a clone
 gunicorn -c samples/call_desk/gunicorn_conf.py samples.flask_app.app:app           to serve it
-waitress-serve --threads=120 --connection-limit=500 samples.flask_app.app:app       a stream is one of each
+waitress-serve --threads=120 --connection-limit=500 samples.flask_app.app:app
 
-Without OPENAI_API_KEY a local server answers the calls.
+Each page that reads a transcript keeps a thread and a connection. Without OPENAI_API_KEY a local server answers the calls.
 """
 
 import hmac
