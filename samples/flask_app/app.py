@@ -4,7 +4,8 @@ python -m samples.flask_app                                                     
 gunicorn -c samples/call_desk/gunicorn_conf.py samples.flask_app.app:app           to serve it
 waitress-serve --threads=120 --connection-limit=500 samples.flask_app.app:app
 
-Each page that reads a transcript keeps a thread and a connection. Without OPENAI_API_KEY a local server answers the calls.
+Each page that reads a transcript keeps a thread and a connection. Without OPENAI_API_KEY a local server
+answers the calls.
 """
 
 import hmac
