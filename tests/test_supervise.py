@@ -272,6 +272,17 @@ class TestClosing:
         closing.join(PATIENCE)
         assert service.wait_for_goodbyes(1) == ["rtc_1"]
 
+    def test_a_conversation_that_waits_for_its_own_end_is_told_so(self, supervisor, service):
+        begun, followed = threading.Event(), []
+
+        def run(session: Session) -> None:
+            assert begun.wait(PATIENCE)
+            followed[0].wait()
+
+        followed.append(supervisor.follow("rtc_1", run, url=service.url))
+        begun.set()
+        assert isinstance(ended(followed[0]).failure, RuntimeError)
+
     def test_a_conversation_may_close_its_own_call_and_its_supervisor(self, service):
         supervisor = Supervisor()
         closed = []

@@ -80,8 +80,11 @@ class FollowedCall:
 
         Raises:
             ForkedSession: the call is followed in the process from which this one was forked.
+            RuntimeError: the conversation's own function waits for itself.
         """
         self.session.home.check()
+        if self.runs_here:
+            raise RuntimeError("a conversation cannot wait for its own end: return from its function instead")
         return self._worker.join(timeout)
 
     def on_end(self, callback: Callable[[], object]) -> None:
