@@ -156,7 +156,7 @@ HOMES = {
     "aiortc": "local_server.webrtc",
     "aioice": "local_server.webrtc",
     "av": "local_server.webrtc",
-    "pocketsphinx": "local_server.ears",
+    "pocketsphinx": "local_server.sphinx",
     "espeakng_loader": "local_server.voice",
     "webrtcvad": "vad",
     "pywebrtc_audio": "echo.canceller",

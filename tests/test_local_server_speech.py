@@ -1,14 +1,16 @@
 """Ears and voice, each against the real thing: recordings heard, sentences said."""
 
+import functools
 import threading
 import time
 
 import numpy as np
+import pocketsphinx
 import pytest
 from test_vad import noise, recording
 
 from reelthyme_sync import pcm
-from reelthyme_sync.local_server import ears, voice
+from reelthyme_sync.local_server import ears, sphinx, voice
 from reelthyme_sync.local_server.ears import Ears
 from reelthyme_sync.local_server.voice import Voice
 from reelthyme_sync.vad import TurnDetector
@@ -53,25 +55,32 @@ def test_closed_ears_end_at_once():
     assert time.monotonic() - start < 2
 
 
-def test_other_threads_run_while_the_ears_work():
-    """The decoder keeps the interpreter for a whole call: fed in one piece it would stop the audio for 700 ms."""
-    listening = Ears()
-    listening.prepare()
+def longest_standstill(of):
+    """Seconds for which this thread does not run, while another does that."""
     done = threading.Event()
-    longest = 0.0
-
-    def listen():
-        listening.recognise(recording(3))
-        done.set()
-
-    worker = threading.Thread(target=listen)
+    worker = threading.Thread(target=lambda: (of(), done.set()))
     worker.start()
-    start = before = time.monotonic()
+    longest, before = 0.0, time.monotonic()
     while not done.wait(0.001):
         now = time.monotonic()
         longest, before = max(longest, now - before), now
     worker.join()
-    assert longest < (before - start) / 2
+    return longest
+
+
+def test_other_threads_run_while_the_ears_work():
+    """The end of this sentence is one call of 270 ms. A machine that is busy may stand still once, but not always."""
+    listening = Ears()
+    listening.prepare()
+    assert min(longest_standstill(lambda: listening.recognise(recording(3))) for _ in range(5)) < 0.1
+
+
+def test_where_the_functions_cannot_be_had_the_packages_own_binding_hears_the_same(monkeypatch):
+    assert isinstance(sphinx.decoder(16_000), sphinx.Sphinx)
+    monkeypatch.setattr(sphinx, "_FUNCTIONS", {**sphinx._FUNCTIONS, "ps_that_is_not_there": (None, [])})
+    assert isinstance(sphinx.decoder(16_000), pocketsphinx.Decoder)
+    monkeypatch.setattr(ears, "_decoder", functools.lru_cache(ears._Decoder))
+    assert Ears().recognise(recording(3)) == SENTENCES[3]
 
 
 def test_the_voice_speaks():

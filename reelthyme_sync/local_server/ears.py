@@ -1,7 +1,7 @@
-"""Speech to text without a network: pocketsphinx with its own model of American English, imported late.
+"""Speech to text without a network: pocketsphinx with its own model of American English.
 
 Owns the decoder, of which a process has one (29 MB, half a second to load). ``recognise`` blocks for about a third of
-the sound's length and belongs on a worker thread; ``close`` may be called from any.
+the sound's length and belongs on a worker thread, beside which the others run; ``close`` may be called from any.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from .. import pcm
 from ..audio.resampling import resample
+from .sphinx import decoder
 
 logger = logging.getLogger(__name__)
 
 _RATE: Final = 16_000
 _BLOCK: Final = pcm.ms_to_bytes(20, _RATE)
-"""The decoder keeps the interpreter lock for a whole call: 740 ms for a sentence in one piece, 7 ms for a block."""
+"""What is decoded between two looks at whether to stop."""
 
 _MARGIN: Final = pcm.silence(100, _RATE)
 _QUIET: Final = 0.02
@@ -63,9 +64,7 @@ class _Decoder:
     """
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder
-
-        self._sphinx: Any = Decoder(samprate=_RATE, loglevel="FATAL")
+        self._sphinx: Any = decoder(_RATE)
         self._language: str = self._sphinx.current_search()
         self._sphinx.add_jsgf_string("mean", _MEAN_GRAMMAR)
 
