@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -28,8 +31,11 @@ from reelthyme_sync.events import (
     ResponseParams,
 )
 from reelthyme_sync.local_server import HeardAnswer, Phone
+from reelthyme_sync.local_server.call import Call, Terms
 from reelthyme_sync.local_server.caller import Caller
 from reelthyme_sync.local_server.known_sounds import KnownSounds
+from reelthyme_sync.local_server.speech import Speech
+from reelthyme_sync.local_server.telephone import Ring, Telephones
 
 SECRET = TEST_WEBHOOK_SECRET
 PATIENCE = 30.0
@@ -331,6 +337,42 @@ def test_the_end_of_the_server_is_the_end_of_its_calls():
         ringing.hang_up()
         with pytest.raises(RuntimeError):
             server.ring(web.url, secret=SECRET)
+
+
+def test_a_telephone_that_has_not_begun_to_ring_is_hung_up_too_and_none_rings_later():
+    async def ring_and_close() -> Phone:
+        telephones = Telephones(lambda: Call("rtc_1", cast(Terms, None)), cast(Speech, None))
+        ring = Ring("http://127.0.0.1:9/", SECRET, "+1", "+2", [], greeted=True, voice="ash", pace=1.0, rings_for=30.0)
+        phone = await telephones.ring(ring)
+        await telephones.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await telephones.ring(ring)
+        return phone
+
+    assert asyncio.run(ring_and_close()).status == "ended"
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_who_rings_while_the_server_ends_does_not_wait_for_ever(monkeypatch, has_ended):
+    """A loop that ends may have taken work that it never begins."""
+
+    class Forgotten(Future[Phone]):
+        def result(self, timeout: float | None = PATIENCE) -> Phone:
+            return super().result(timeout)
+
+    server = local_server.serve()
+    closing = threading.Thread(target=server.close)
+
+    def taken_and_forgotten(*_: object) -> Future[Phone]:
+        closing.start()
+        if has_ended:
+            closing.join(PATIENCE)
+        return Forgotten()
+
+    monkeypatch.setattr("reelthyme_sync.local_server.server.asyncio.run_coroutine_threadsafe", taken_and_forgotten)
+    with pytest.raises(RuntimeError, match="closed"):
+        server.ring("http://127.0.0.1:9/", secret=SECRET)
+    closing.join(PATIENCE)
 
 
 @pytest.mark.parametrize(

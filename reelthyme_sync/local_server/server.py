@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Final
 
@@ -38,6 +38,7 @@ class LocalServer:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._started: Future[_Running] = Future()
+        self._ringing: set[Future[Phone]] = set()
         self._worker = Worker("reelthyme-server", self._run, self._ended)
         self._worker.start()
         self._running = self._started.result()
@@ -85,11 +86,21 @@ class LocalServer:
         """
         secret = Secret(secret)  # first: a traceback may show what is local here
         ring = Ring(webhook, secret, caller, called, list(says), greeted, voice, pace, rings_for)
-        ringing = self._running.telephones.ring(ring)
+        work, loop = self._running.telephones.ring(ring), self._running.loop
         try:
-            return asyncio.run_coroutine_threadsafe(ringing, self._running.loop).result()
+            ringing = asyncio.run_coroutine_threadsafe(work, loop)
+            self._ringing.add(ringing)
+            if loop.is_closed():  # it took the work, and ended before it knew of it; a later end finds it in the set
+                ringing.cancel()
+            try:
+                return ringing.result()
+            finally:
+                self._ringing.discard(ringing)
+        except CancelledError:
+            work.close()
+            raise RuntimeError("The server has been closed") from None
         except RuntimeError:
-            ringing.close()
+            work.close()
             raise
 
     def close(self) -> None:
@@ -122,3 +133,5 @@ class LocalServer:
     def _ended(self, failure: BaseException | None) -> None:
         if failure is not None and not self._started.done():
             self._started.set_exception(failure)
+        for ringing in list(self._ringing):
+            ringing.cancel()

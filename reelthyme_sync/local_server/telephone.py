@@ -105,18 +105,27 @@ class Telephones:
         self._place_call = place_call
         self._speech = speech
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def ring(self, ring: Ring) -> Phone:
-        """Begin to ring; the rest happens by itself."""
+        """Begin to ring; the rest happens by itself.
+
+        Raises:
+            RuntimeError: they have been closed.
+        """
         lines = [await self._speech.dictate(text, ring.voice) for text in ring.says]
+        if self._closed:
+            raise RuntimeError("The server has been closed")
         telephone = Telephone(ring, self._place_call(), lines, self._speech)
         task = asyncio.create_task(telephone.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: telephone.over())  # one that is cancelled before it begins never runs
         return telephone.phone
 
     async def close(self) -> None:
-        """Hang up every telephone."""
+        """Hang up every telephone; no other rings from now on."""
+        self._closed = True
         await _cancelled(set(self._tasks))
 
 
@@ -155,7 +164,11 @@ class Telephone:
         finally:
             self._call.hang_up()
             await _cancelled({delivery, *self._saying})
-            self.phone.over(self._call.sip_code, self._call.target_uri)
+
+    def over(self) -> None:
+        """``run`` has ended, however it has."""
+        self._call.hang_up()
+        self.phone.over(self._call.sip_code, self._call.target_uri)
 
     async def _is_answered(self) -> bool:
         """Whether somebody answers before the caller or the application has had enough."""
