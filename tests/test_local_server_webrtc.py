@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import io
 import os
 import threading
 import time
 
 import numpy as np
 import pytest
+from av import AudioCodecContext, AudioFrame, Packet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from webrtc_peer import FRAME, PATIENCE, RATE, WebRtcPeer, calling
@@ -493,3 +495,22 @@ def test_an_offer_makes_us_send_nothing_to_where_it_points():
         transport.close()
 
     run(scenario)
+
+
+def test_a_long_silence_is_not_encoded_again_and_again_and_what_follows_is_clear(monkeypatch):
+    made = []
+    monkeypatch.setattr("av.AudioFrame", lambda **form: made.append(form) or AudioFrame(**form))
+    tone = (np.sin(2 * np.pi * 440 / 24_000 * np.arange(24_000)) * 8000).astype(np.int16).tobytes()
+    said = io.BytesIO(bytes(960 * 70) + tone[: 960 * 20])
+
+    async def packets():
+        track = voice(said.read)
+        return [bytes(await track.recv()) for _ in range(90)]
+
+    sent = asyncio.run(packets())
+    assert len(made) == 50 + 20
+    decoder = AudioCodecContext.create("libopus", "r")
+    decoder.sample_rate, decoder.layout, decoder.format = 48_000, "mono", "s16"
+    heard = np.concatenate([frame.to_ndarray()[0] for each in sent for frame in decoder.decode(Packet(each))])
+    spectrum = np.abs(np.fft.rfft(heard[-len(heard) // 9 :].astype(float)))
+    assert spectrum.max() ** 2 > 0.4 * (spectrum**2).sum()
