@@ -1,42 +1,43 @@
-"""Web workers, as many as you like: they accept calls, and any of them shows what is said on any call.
+"""Web workers, as many as you like: they take webhooks, and any of them shows what is said on any call.
 
 REDIS_URL=redis://localhost gunicorn --threads 100 samples.celery_calls.web:app
+
+They do not answer calls themselves: what has been written down is answered by whoever follows it, and a web worker that
+is killed before has not taken the webhook, which therefore comes again.
 """
+
+import re
 
 from flask import Response, abort, request
 
-from reelthyme_sync import calls
 from samples.phone_calls.webhook import create_endpoint
 
-from .conversation import SESSION
-from .tasks import PLACE, follow, switchboard
-
-KEEPALIVE_MS = 3_000  # less than Redis has to answer in
+from . import switchboard
+from .tasks import queue
 
 
-def answer(event):
-    calls.accept(event.call_id, session=SESSION, timeout=3, **PLACE)
+def take(event):
     switchboard.add(event.call_id)
-    follow.delay(event.call_id)
+    queue(event.call_id)
 
 
-app = create_endpoint(answer, switchboard)
+app = create_endpoint(take)
 
 
 @app.get("/calls/<call_id>/transcript")
 def transcript(call_id):
     """What is said, as server-sent events. Whoever knows the id may read: put your login before it."""
-    if not switchboard.knows(call_id):
+    if not (switchboard.goes_on(call_id) or switchboard.read(call_id)):
         abort(404)
-    return Response(stream(call_id, request.headers.get("Last-Event-ID", "0")), content_type="text/event-stream")
+    number = re.fullmatch("[0-9]{1,19}-[0-9]{1,19}", request.headers.get("Last-Event-ID", ""))
+    return Response(stream(call_id, number[0] if number else "0"), content_type="text/event-stream")
 
 
 def stream(call_id, number):
-    while True:
-        messages = switchboard.read(call_id, number, KEEPALIVE_MS)
+    goes_on = True
+    while goes_on:
+        goes_on = switchboard.goes_on(call_id)  # first: what is said before the end is read after this
+        messages = switchboard.read(call_id, number, 3_000 if goes_on else None)
         for number, message in messages:
-            yield b"id: %b\ndata: %b\n\n" % (number.encode(), message)
-            if b'"kind":"ended"' in message[:20]:
-                return
-        if not messages:
-            yield b":\n\n"
+            yield f"id: {number}\ndata: {message}\n\n"
+        yield ":\n\n"  # shows the server whether the reader is still there

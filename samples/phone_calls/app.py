@@ -10,7 +10,7 @@ from reelthyme_sync.events import AudioConfig, AudioInput, RealtimeCallIncoming,
 from reelthyme_sync.supervise import Supervisor, TooManyCalls
 
 from .conversation import INSTRUCTIONS, Conversation
-from .webhook import Seen, create_endpoint
+from .webhook import Once, create_endpoint
 
 BLOCKED = {"+15550199"}
 """Whoever calls can claim any number: this keeps out a nuisance, and nobody who tries."""
@@ -38,4 +38,4 @@ def create_app(supervisor: Supervisor, *, secret: str | None = None, url: str | 
             log.warning("call not followed: %s", error)
             calls.hangup(event.call_id, **place)  # better than a line on which nobody helps
 
-    return create_endpoint(answer, Seen(), secret)
+    return create_endpoint(Once(answer), secret)

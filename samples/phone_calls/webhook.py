@@ -1,7 +1,9 @@
 """The endpoint that the service tells of incoming calls: believes only the service, and takes each call once."""
 
+import re
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from flask import Flask, request
 
@@ -11,33 +13,38 @@ from reelthyme_sync.events import RealtimeCallIncoming
 BODY_LIMIT = 100_000
 
 
-class Seen:
-    """The events that this process has taken: what the service thinks unanswered it sends again, with the same id."""
+class Once:
+    """Answers each call once: what the service thinks unanswered it tells of again.
 
-    def __init__(self, most: int = 10_000) -> None:
-        self._most, self._ids, self._changing = most, dict[str, None](), threading.Lock()
+    What comes again while the first is being answered waits for that, and comes to the same.
+    """
 
-    def take(self, event_id: str) -> bool:
-        """Whether it comes for the first time."""
+    def __init__(self, answer: Callable[[RealtimeCallIncoming], object], most: int = 10_000) -> None:
+        self._answer, self._most = answer, most
+        self._outcomes, self._changing = dict[str, Future[None]](), threading.Lock()
+
+    def __call__(self, event: RealtimeCallIncoming) -> None:
+        """Answer, unless it has been answered; what failed is answered when it comes again."""
+        outcome = Future[None]()
         with self._changing:
-            is_new = event_id not in self._ids
-            self._ids[event_id] = None
-            if len(self._ids) > self._most:
-                del self._ids[next(iter(self._ids))]
-            return is_new
+            first = self._outcomes.setdefault(event.call_id, outcome)
+            if len(self._outcomes) > self._most:
+                del self._outcomes[next(iter(self._outcomes))]
+        if first is outcome:
+            try:
+                outcome.set_result(self._answer(event))
+            except BaseException as error:
+                with self._changing:
+                    self._outcomes.pop(event.call_id, None)
+                outcome.set_exception(error)
+        first.result()
 
-    def forget(self, event_id: str) -> None:
-        """Take it again when it comes again."""
-        with self._changing:
-            self._ids.pop(event_id, None)
 
-
-def create_endpoint(answer: Callable[[RealtimeCallIncoming], object], seen: Seen, secret: str | None = None) -> Flask:
+def create_endpoint(answer: Callable[[RealtimeCallIncoming], object], secret: str | None = None) -> Flask:
     """An application with the endpoint.
 
     Args:
-        answer: accepts or declines, within seconds: the service waits no longer.
-        seen: or what has its two methods.
+        answer: what to do about a call, within seconds: the service waits no longer. It may be told twice of one.
         secret: of the endpoint; by default the environment's.
     """
     app = Flask(__name__)
@@ -49,20 +56,16 @@ def create_endpoint(answer: Callable[[RealtimeCallIncoming], object], seen: Seen
             event = webhooks.unwrap(request.get_data(), request.headers, secret)
         except (InvalidSignature, ProtocolError):
             return "", 400
-        if not isinstance(event, RealtimeCallIncoming) or not seen.take(event.id):
+        if not isinstance(event, RealtimeCallIncoming):
             return "", 200
+        if not re.fullmatch(r"\w[\w.~-]*", event.call_id, re.ASCII):
+            return "", 400
         try:
             answer(event)
         except RequestFailed as error:
             if error.recoverable:
-                seen.forget(event.id)
                 return "", 503  # the service will send it again
             app.logger.warning("call not answered: %s", error)  # such as 404: the caller has hung up
-        except ValueError:  # no id of a call
-            return "", 400
-        except Exception:
-            seen.forget(event.id)
-            raise
         return "", 200
 
     return app

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from keys import TEST_WEBHOOK_SECRET
 from webhook_endpoint import endpoint
 from werkzeug.serving import make_server
 
-from reelthyme_sync import local_server, webhooks
+from reelthyme_sync import RequestFailed, local_server, webhooks
 from reelthyme_sync.events import IncomingCall, RealtimeCallIncoming
 from reelthyme_sync.local_server import Phone
 from reelthyme_sync.supervise import Supervisor
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from samples.phone_calls.app import create_app  # noqa: E402
-from samples.phone_calls.webhook import Seen, create_endpoint  # noqa: E402
+from samples.phone_calls.webhook import Once, create_endpoint  # noqa: E402
 
 SECRET = TEST_WEBHOOK_SECRET
 PATIENCE = 30.0
@@ -171,13 +172,32 @@ def test_what_fails_is_not_taken_for_done():
         if (failure := next(answers)) is not None:
             raise failure
 
-    client = create_endpoint(answer, Seen(), SECRET).test_client()
+    client = create_endpoint(Once(answer), SECRET).test_client()
     assert [post(client, CALL) for _ in range(3)] == [500, 200, 200]
 
 
-def test_only_so_many_webhooks_are_remembered():
-    seen = Seen(most=2)
-    assert [seen.take(each) for each in ("1", "2", "2", "3", "1")] == [True, True, False, True, True]
+def test_what_comes_again_while_it_is_being_answered_comes_to_the_same():
+    asked, failing = threading.Event(), threading.Event()
+
+    def answer(_event: RealtimeCallIncoming) -> None:
+        asked.set()
+        assert failing.wait(PATIENCE)
+        raise RequestFailed("the service is away", recoverable=True)
+
+    application = create_endpoint(Once(answer), SECRET)
+    with ThreadPoolExecutor() as executor:
+        posts = [executor.submit(post, application.test_client(), CALL) for _ in range(2)]
+        assert asked.wait(PATIENCE)
+        threading.Timer(0.2, failing.set).start()  # by then the other has come, and waits
+        assert [post.result() for post in posts] == [503, 503]
+
+
+def test_only_so_many_calls_are_remembered():
+    answered: list[str] = []
+    once = Once(lambda event: answered.append(event.call_id), most=2)
+    for call_id in ("1", "2", "2", "3", "1"):
+        once(RealtimeCallIncoming(data=IncomingCall(call_id=call_id)))
+    assert answered == ["1", "2", "3", "1"]
 
 
 CALL = RealtimeCallIncoming(id="evt_1", data=IncomingCall(call_id="rtc_1"))
