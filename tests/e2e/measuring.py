@@ -7,6 +7,7 @@ try when nothing else runs.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ def until_it_holds(measure: Callable[[], float], limit: float, *, patience: floa
 class Stalls:
     """How long the machine stands still meanwhile: threads that should run, do not. A context manager.
 
+    A virtual processor stands still for itself: there is a watch on each.
+
     Attributes:
         longest_ms: the longest time.
     """
@@ -47,17 +50,20 @@ class Stalls:
     def __init__(self) -> None:
         self.longest_ms = 0.0
         self._over = threading.Event()
-        self._watch = threading.Thread(target=self._look)
+        self._watches = [threading.Thread(target=self._look, args=(cpu,)) for cpu in os.sched_getaffinity(0)]
 
     def __enter__(self) -> Stalls:
-        self._watch.start()
+        for watch in self._watches:
+            watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._watch.join()
+        for watch in self._watches:
+            watch.join()
 
-    def _look(self) -> None:
+    def _look(self, cpu: int) -> None:
+        os.sched_setaffinity(threading.get_native_id(), [cpu])
         before = time.monotonic()
         while not self._over.wait(0.005):
             now = time.monotonic()

@@ -15,6 +15,7 @@ from far_end import FarEnd
 from measuring import LOUD, Samples, Stalls, loud_part, report, rest_without_the_tone, tone, until_it_holds
 
 from reelthyme_sync import Session, capture_audio, stream
+from reelthyme_sync.events import ResponseDone
 from reelthyme_sync.pcm import ms_to_bytes, ms_to_samples
 
 pytestmark = [pytest.mark.soundcard, pytest.mark.usefixtures("sound_card")]
@@ -65,6 +66,7 @@ def test_bursts_of_deltas_sound_as_one_unbroken_tone():
         ):
             server = threading.Thread(target=deliver, args=(far_end,))
             server.start()
+            next(event for event in conversation if isinstance(event, ResponseDone))  # all of it has come
             server.join()
             conversation.stop(drain=True)
             far_end.wait_more(TAIL_MS)  # what the device still held
