@@ -3,7 +3,7 @@
 from django.http import JsonResponse
 
 from samples.call_desk import desk, pages
-from samples.call_desk.desk import BODY_LIMIT
+from samples.call_desk.front_desk import BODY_LIMIT
 
 
 def keep_to_itself(get_response):

@@ -5,7 +5,7 @@ import os
 from django.core.management.utils import get_random_secret_key
 
 from samples.call_desk import pages
-from samples.call_desk.desk import BODY_LIMIT
+from samples.call_desk.front_desk import BODY_LIMIT
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or get_random_secret_key()
 DEBUG = False

@@ -7,7 +7,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from samples.call_desk import desk, pages
-from samples.call_desk.desk import Refused
+from samples.call_desk.front_desk import Refused
 
 
 def answering(view):

@@ -14,7 +14,7 @@ import secrets
 from flask import Flask, Response, abort, request
 
 from samples.call_desk import desk, pages
-from samples.call_desk.desk import BODY_LIMIT, Refused
+from samples.call_desk.front_desk import BODY_LIMIT, Refused
 
 app = Flask(__name__, static_folder=None)
 app.config.update(MAX_CONTENT_LENGTH=BODY_LIMIT, TRUSTED_HOSTS=pages.HOSTS)

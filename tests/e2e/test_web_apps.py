@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 
 import pytest
 import requests
@@ -196,9 +195,10 @@ class Elsewhere:
 
 def test_the_transcript_of_a_call_is_kept_as_long_as_that_goes_on(monkeypatch, service):
     monkeypatch.syspath_prepend(str(ROOT))
-    from samples.call_desk.desk import Desk, Refused
+    from samples.call_desk import front_desk
+    from samples.call_desk.front_desk import Desk, Refused
 
-    monkeypatch.setattr(sys.modules[Desk.__module__], "TRANSCRIPTS_KEPT", 2)
+    monkeypatch.setattr(front_desk, "TRANSCRIPTS_KEPT", 2)
     desk = Desk(Elsewhere(service), limit=2)
 
     long = follow(desk, b"rtc_1")
@@ -217,7 +217,7 @@ def test_the_transcript_of_a_call_is_kept_as_long_as_that_goes_on(monkeypatch, s
 
 def test_refusals_leave_no_thread_and_no_place_behind(monkeypatch, service):
     monkeypatch.syspath_prepend(str(ROOT))
-    from samples.call_desk.desk import Desk, Refused
+    from samples.call_desk.front_desk import Desk, Refused
 
     def refused(desk, call_id):
         with pytest.raises(Refused) as caught:
