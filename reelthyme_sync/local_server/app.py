@@ -45,7 +45,10 @@ _MAX_MESSAGE: Final = 24 * 2**20
 """15 MiB of audio in an append event take 20 MiB of base64."""
 
 _CLOSE_TIMEOUT: Final = 0.5
-"""Seconds that a client has to answer our close frame."""
+"""Seconds that clients have to answer our close frame when the server ends."""
+
+_GOODBYE_TIMEOUT: Final = 2.0
+"""Seconds that they have at other times: one that stood still meanwhile is to find our close code all the same."""
 
 
 @attrs.frozen
@@ -116,7 +119,7 @@ class App:
             if call is None or call.state == "ringing" or not visitor.may_join(call.owners):
                 return refused(404, call_not_found(call_id))
         socket = web.WebSocketResponse(
-            timeout=_CLOSE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
+            timeout=_GOODBYE_TIMEOUT, max_msg_size=_MAX_MESSAGE, compress=False, protocols=("realtime",)
         )
         try:
             await socket.prepare(request)

@@ -15,7 +15,7 @@ _OVER: Final = 1000, b"the call has ended"
 _FELL_BEHIND: Final = 1008, b"too far behind"
 _FAILED: Final = 1011, b"the local server failed"
 
-_CLOSE_WITHIN: Final = 1.0
+_CLOSE_WITHIN: Final = 3.0
 """Seconds that a client which does not read can hold up the end."""
 
 

@@ -19,6 +19,9 @@ const page = {
 /** @typedef {Awaited<ReturnType<typeof connect>>} Call */
 /** @typedef {{track: MediaStreamTrack, play: () => void, release: () => void}} Recording */
 
+/** Milliseconds that a call waits for our server to follow it. */
+const FOLLOWED_WITHIN = 5_000;
+
 /** The call on this page, and what is let go of when it ends. @type {{call: Call, letGo: (() => void)[]} | null} */
 let current = null;
 
@@ -213,10 +216,16 @@ function chosenFile() {
 function begin(call, secret, played) {
   const keyboard = new FormData(page.setup).get("input") === "keyboard";
   const quiet = keyboard ? "Connected" : "Listening";
+  /** @type {Promise<void>} */
+  let followed = Promise.resolve();
+  clear();
   current = { call, letGo: [() => played?.release()] };
+  if (call.track !== null) call.track.enabled = false; // what is said before our server follows, it would not know
   at("again").onclick = () => played?.play();
-  call.addEventListener("open", () => {
-    clear();
+  call.addEventListener("open", async () => {
+    await Promise.race([followed, new Promise((resolve) => setTimeout(resolve, FOLLOWED_WITHIN))]);
+    if (current?.call !== call) return; // it has ended meanwhile
+    if (call.track !== null) call.track.enabled = true;
     show("live", quiet);
     at("again").hidden = played === null;
     at("mute").hidden = at("level").hidden = keyboard;
@@ -227,7 +236,7 @@ function begin(call, secret, played) {
     (types ? page.text : at("stop")).focus({ preventScroll: true });
   });
   call.addEventListener("event", ({ detail }) => {
-    if (detail.type === "reelthyme.call_id") follow(detail.call_id, secret);
+    if (detail.type === "reelthyme.call_id") followed = follow(detail.call_id, secret);
     hear(detail, quiet);
   });
   call.addEventListener("closed", ({ detail }) =>

@@ -38,8 +38,8 @@ FLAGS = [
     "--use-fake-device-for-media-stream",
 ]
 
-BEFORE_SPEECH, AFTER_SPEECH = 2_000, 1_000
-"""Milliseconds of silence: the call is open before the words, and the browser's noise suppressor has settled."""
+BEFORE_SPEECH, AFTER_SPEECH = 5_000, 1_000
+"""Milliseconds of silence: the call is open and followed before the words, and the noise suppressor has settled."""
 
 
 def microphone_hears(sound: bytes, path: Path) -> Path:

@@ -203,7 +203,7 @@ class TestWhatIsSent:
         assert page.evaluate("[held().asked, mine.readyState]") == [0, "live"]
 
     def test_events_sent_before_the_call_is_open_arrive_in_order(self, page):
-        page.evaluate("farSide()")
+        page.evaluate("farSide({waits: true})")
         script = """async secret => {
             const calling = await call(secret, {url: "/far"});
             for (let n = 0; n < 50; n++) calling.send({type: "test", n});
@@ -212,6 +212,7 @@ class TestWhatIsSent:
             return before;
         }"""
         assert page.evaluate(script, SECRET) == "connecting"
+        page.evaluate("far.come()")
         page.wait_for_function("far.heard.length === 51")
         assert page.evaluate("far.heard.map(event => event.n)") == list(range(51))
 

@@ -10,6 +10,7 @@ from keys import TEST_WEBHOOK_SECRET
 from machines import PATIENCE, conversation, transcript, wait_until
 from webhook_endpoint import endpoint
 
+from reelthyme_sync import connect
 from reelthyme_sync.local_server import outputs
 from reelthyme_sync.testing import signed_webhook
 
@@ -45,13 +46,13 @@ def finish(phone):
 @pytest.mark.parametrize(
     ("moment", "pool", "next_pool"),
     [
-        ("queued", "threads", "prefork"),
-        ("leased", "prefork", "threads"),
-        ("accepted", "threads", "prefork"),
-        ("connected", "prefork", "threads"),
+        pytest.param("queued", "threads", "prefork", marks=pytest.mark.slow),
+        pytest.param("leased", "prefork", "threads", marks=pytest.mark.slow),
+        pytest.param("accepted", "threads", "prefork", marks=pytest.mark.slow),
+        pytest.param("connected", "prefork", "threads", marks=pytest.mark.slow),
         ("called", "threads", "prefork"),
         ("output", "prefork", "threads"),
-        ("answering", "threads", "prefork"),
+        pytest.param("answering", "threads", "prefork", marks=pytest.mark.slow),
     ],
 )
 def test_a_worker_is_killed(server, start_worker, start_web, moment, pool, next_pool):
@@ -65,7 +66,7 @@ def test_a_worker_is_killed(server, start_worker, start_web, moment, pool, next_
     assert conversation(transcript(web, phone.call_id)) == SAID
 
 
-@pytest.mark.parametrize("moment", ["known", "queued"])
+@pytest.mark.parametrize("moment", ["known", pytest.param("queued", marks=pytest.mark.slow)])
 def test_a_web_worker_is_killed_as_it_takes_a_webhook(server, start_worker, start_web, moment):
     start_worker("worker", "threads").wait_for("ready")
     web = start_web("web", dies=f"{moment}:alone")
@@ -96,10 +97,11 @@ def test_two_turns_are_taken_while_nobody_follows(server, redis, start_worker, s
     first.wait_for("ready")
     phone = ring(server, web, ORDER)
     first.wait()
-    phone.say("What is six times seven?")
-    threading.Event().wait(4)  # as long as it takes to say, at this pace, and to fall silent
-    phone.say("What is three plus four?")
-    threading.Event().wait(2)
+    with connect(url=server.url, call_id=phone.call_id) as listening:
+        for question in ("What is six times seven?", "What is three plus four?"):
+            phone.say(question)
+            while listening.receive(PATIENCE).type != "input_audio_buffer.committed":
+                pass
     start_worker("second", "prefork")
     phone.wait_heard("order 17 is on its way", PATIENCE)
     phone.hang_up()

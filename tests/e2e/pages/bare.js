@@ -98,9 +98,9 @@ window.tone = (hertz) => {
 
 /**
  * A far side in this page: from now on offers posted to `/far` are answered by a peer connection here. It greets at once
- * when the channel opens, and keeps what it hears; or it dies as soon as it has answered.
+ * when the channel opens, and keeps what it hears; or it dies as soon as it has answered, or waits until `far.come()`.
  */
-window.farSide = ({ location = "/v1/realtime/calls/rtc_far", dies = false } = {}) => {
+window.farSide = ({ location = "/v1/realtime/calls/rtc_far", dies = false, waits = false } = {}) => {
   const peer = new RTCPeerConnection();
   const far = { peer, heard: [], channel: null };
   peer.ondatachannel = ({ channel }) => {
@@ -111,13 +111,17 @@ window.farSide = ({ location = "/v1/realtime/calls/rtc_far", dies = false } = {}
   const post = window.fetch;
   window.fetch = async (url, asked) => {
     if (!String(url).endsWith("/far")) return post(url, asked);
-    await peer.setRemoteDescription({ type: "offer", sdp: asked.body });
+    const places = asked.body.split("\r\n").filter((line) => line.startsWith("a=candidate:"));
+    const told = (sdp) => (waits ? sdp.replace(/a=candidate:.*\r\n/g, "") : sdp);
+    far.come = () =>
+      Promise.all(places.map((line) => peer.addIceCandidate({ candidate: line.slice(2), sdpMLineIndex: 0 })));
+    await peer.setRemoteDescription({ type: "offer", sdp: told(asked.body) });
     const gathered = new Promise((resolve) => {
       peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
     });
     await peer.setLocalDescription();
     await gathered;
-    const answer = peer.localDescription.sdp;
+    const answer = told(peer.localDescription.sdp);
     if (dies) peer.close();
     const headers = location === null ? {} : { Location: location };
     return new Response(answer, { status: 201, headers });
