@@ -141,7 +141,7 @@ def converse(client: RealtimeClient, speaker: FakeSpeaker) -> bytes:
     assert TALE.startswith(tale.text(PATIENCE))
     ask("Was it a sailor?", aloud=True)
 
-    client.update_session(output_modalities=["text"])
+    client.update_session(output_modalities=["text"], max_output_tokens="inf")  # or 4,096 would end the saga
     saga = client.say("Write me a saga.")
     client.wait_for_next("server.response.output_text.delta", PATIENCE)
     mood = client.ask("Is the user content?", conversation="none", input=["Your lamps are lovely."])
@@ -212,7 +212,7 @@ def test_five_turns_on_the_thread_that_takes_the_events(url):
     with RealtimeClient(url=url, threaded=False) as client:
         Tools(client)
         witness, said = Witness(client), []
-        client.update_session(output_modalities=["text"])
+        client.update_session(output_modalities=["text"], max_output_tokens="inf")
         client.say("Write me a saga.")
         turns = iter(
             [
