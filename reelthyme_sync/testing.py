@@ -205,9 +205,4 @@ def signed_webhook(
     """
     body = orjson.dumps(codec.unstructure(event))
     signed_at = int(time.time()) if timestamp is None else timestamp
-    return body, {
-        "content-type": "application/json",
-        "webhook-id": webhook_id,
-        "webhook-timestamp": str(signed_at),
-        "webhook-signature": webhooks.signature(body, secret, webhook_id=webhook_id, timestamp=signed_at),
-    }
+    return body, webhooks.signed_headers(body, secret, webhook_id=webhook_id, timestamp=signed_at)

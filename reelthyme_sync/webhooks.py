@@ -96,6 +96,20 @@ def signature(body: bytes, secret: str, *, webhook_id: str, timestamp: int | str
     return _VERSION + base64.b64encode(hmac.digest(_key(secret), message, hashlib.sha256)).decode()
 
 
+def signed_headers(body: bytes, secret: str, *, webhook_id: str, timestamp: int) -> dict[str, str]:
+    """All headers with which the owner of ``secret`` sends ``body``.
+
+    Raises:
+        ValueError: as of ``signature``.
+    """
+    return {
+        "content-type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(body, secret, webhook_id=webhook_id, timestamp=timestamp),
+    }
+
+
 def _key(secret: str) -> bytes:
     """The bytes of a secret: base64 after ``whsec_``, with its padding or without; else the text itself."""
     if not secret.startswith(_PREFIX):

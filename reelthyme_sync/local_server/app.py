@@ -8,7 +8,7 @@ import datetime
 import itertools
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -134,7 +134,7 @@ class App:
             elif call is not None:
                 await follow(socket, call)
             else:
-                await self._connection(socket, self._brain(request, visitor.session)).run()
+                await self._connection(socket, self._brain(visitor.session, request.query)).run()
         finally:
             self._sockets.discard(socket)
             if transport is not None:
@@ -160,21 +160,13 @@ class App:
         return Connection(socket, brain, self._speech, speed=self._options.speed, lifetime=self._options.lifetime)
 
     def _call_brain(self, session: AnySettings) -> CallBrain:
-        return CallBrain(
-            Brain(
-                model=DEFAULT_MODEL,
-                answer=self._answers.answer,
-                expires_at=int(time.time() + self._options.lifetime),
-                connection=next(self._connections),
-                session=session,
-            )
-        )
+        return CallBrain(self._brain(session, {}))
 
-    def _brain(self, request: web.Request, session: AnySettings | None) -> Brain:
+    def _brain(self, session: AnySettings | None, query: Mapping[str, str]) -> Brain:
         return Brain(
-            model=request.query.get("model", DEFAULT_MODEL),
+            model=query.get("model", DEFAULT_MODEL),
             answer=self._answers.answer,
-            transcribes=request.query.get("intent") == "transcription",
+            transcribes=query.get("intent") == "transcription",
             expires_at=int(time.time() + self._options.lifetime),
             connection=next(self._connections),
             session=session,

@@ -45,7 +45,7 @@ class Terms:
 class Call:
     """A call, from its ringing to its end. A browser's is answered from the start.
 
-    All methods are for the loop's thread, and none but ``finished`` awaits. While it rings, and after its end, the
+    All methods are for the loop's thread, and none awaits. While it rings, and after its end, the
     caller hears silence and nobody hears the caller.
 
     Attributes:
@@ -149,10 +149,6 @@ class Call:
         else:
             self._listeners.append(listener)
         return listener
-
-    def attach(self, send: Callable[[str], Awaitable[None]]) -> Callable[[], None]:
-        """``listen``, for one who wants to know nothing more; call what it returns to stop."""
-        return self.listen(send).stop
 
     async def _told(self, events: list[ServerEvent]) -> None:
         self._tell(events)

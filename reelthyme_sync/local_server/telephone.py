@@ -84,13 +84,7 @@ class Ring:
 
     def signed(self, body: bytes, webhook_id: str) -> dict[str, str]:
         """The headers of the webhook, sent now."""
-        now = int(time.time())
-        return {
-            "content-type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(now),
-            "webhook-signature": webhooks.signature(body, self.secret, webhook_id=webhook_id, timestamp=now),
-        }
+        return webhooks.signed_headers(body, self.secret, webhook_id=webhook_id, timestamp=int(time.time()))
 
 
 class Telephones:

@@ -25,7 +25,7 @@ class Caller:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._left = QUESTIONS
-        call.attach(self._hear)
+        call.listen(self._hear)
 
     async def _hear(self, text: str) -> None:
         kind = json.loads(text)["type"]
