@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from .bodies import parsed
-from .refusal import Refusal, missing
+from .refusal import Refusal, invalid_offer, missing
 
 _SDP: Final = "application/sdp"
 _FORM: Final = "multipart/form-data"
@@ -51,16 +51,12 @@ def _offer(body: bytes) -> str:
     try:
         sdp = body.decode()
     except UnicodeDecodeError:
-        raise _no_offer("it is no text") from None
+        raise invalid_offer("it is no text") from None
     if not sdp.startswith("v=0"):
-        raise _no_offer("it does not begin with v=0")
+        raise invalid_offer("it does not begin with v=0")
     if not re.search(r"^m=audio ", sdp, re.MULTILINE):
-        raise _no_offer("it has no audio")
+        raise invalid_offer("it has no audio")
     return sdp
-
-
-def _no_offer(why: str) -> Refusal:
-    return Refusal(f"Invalid SDP offer: {why}.", code="invalid_offer", param="sdp")
 
 
 def _parts(content_type: str, body: bytes) -> dict[str, bytes]:

@@ -40,3 +40,8 @@ def invalid_value(message: str, param: str) -> Refusal:
 def missing(param: str) -> Refusal:
     """A required field is absent."""
     return Refusal(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
+
+
+def invalid_offer(why: str) -> Refusal:
+    """The refusal of an SDP that cannot be answered."""
+    return Refusal(f"Invalid SDP offer: {why}.", code="invalid_offer", param="sdp")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..refusal import Refusal
+from ..refusal import invalid_offer
 
 _MAX_LENGTH: Final = 64 * 2**10
 """Characters. A browser's offer of a microphone and a data channel has about 6,000."""
@@ -48,8 +48,3 @@ def without_candidates(offer: str) -> str:
     """
     lines = offer.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates")))
-
-
-def invalid_offer(why: str) -> Refusal:
-    """An offer that cannot be taken, and why."""
-    return Refusal(f"Invalid SDP offer: {why}.", code="invalid_offer", param="sdp")

@@ -7,9 +7,10 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
+from ..refusal import invalid_offer
 from .candidates import gather_here
 from .event_channel import EventChannel
-from .offer import invalid_offer, without_candidates
+from .offer import without_candidates
 from .presence import wait_until_vanished
 from .sound import listen, voice
 
