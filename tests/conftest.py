@@ -9,13 +9,18 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from reelthyme_sync import Session
 from reelthyme_sync.testing import ScriptedTransport
 
 pytest_plugins = ["leaks", "pytester"]
 
-THREADS_END_WITHIN = 5.0
+# how long an example takes says more of the machine than of the code: one that stands still for 0.2 s is no failure
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+THREADS_END_WITHIN = 20.0
 SKIPS_ARE_FAILURES = os.environ.get("CI") == "true" and sys.platform == "linux"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from reelthyme_sync import codec
 from reelthyme_sync.errors import InvalidEvent, ProtocolError
@@ -71,7 +71,7 @@ from reelthyme_sync.events import (
 Json = dict[str, Any]
 
 # Building a class's hook at its first use may take longer than hypothesis' deadline of 200 ms for one example.
-thorough = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=12)
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
 json_values: st.SearchStrategy[Any] = st.recursive(

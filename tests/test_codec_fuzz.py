@@ -29,7 +29,7 @@ SPOILED = 70_000
 WITH_JUNK = 40_000
 LONGEST = 2.0  # seconds for one frame of a few kilobytes; it takes microseconds, but the machine may be busy
 
-thorough = settings(deadline=None, max_examples=300)
+thorough = settings(max_examples=300)
 
 
 @pytest.fixture(autouse=True)

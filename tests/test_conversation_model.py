@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reelthyme_sync.conversation import ConversationItem, RealtimeConversation
@@ -131,7 +131,6 @@ def passed(events: list[Any], conversation: RealtimeConversation) -> None:
             conversation.process_event(event)
 
 
-@settings(deadline=None)
 @given(PASSING)
 def test_whatever_a_server_says(events):
     conversation = RealtimeConversation()
@@ -169,7 +168,6 @@ def test_whatever_a_server_says(events):
         assert reading(item) == first
 
 
-@settings(deadline=None)
 @given(PASSING, st.booleans())
 def test_an_export_says_all_of_it(events, audio):
     conversation = RealtimeConversation(keep_audio=audio)
@@ -180,7 +178,6 @@ def test_an_export_says_all_of_it(events, audio):
     assert again.restoring_events() == conversation.restoring_events()
 
 
-@settings(deadline=None)
 @given(PASSING)
 def test_what_restores_it_is_taken_in_by_another_conversation_in_the_same_order(events):
     conversation = RealtimeConversation()

@@ -223,7 +223,7 @@ def test_noise_is_suppressed_and_a_soft_voice_raised():
     assert power_db(out[later]) > power_db(voice[later]) + 6
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 1500), min_size=1, max_size=12), st.booleans())
 def test_the_length_of_the_blocks_makes_no_difference(lengths, finishing):
     near, far, expected = _short(finishing=finishing)

@@ -118,7 +118,7 @@ def test_a_tail_that_is_given_is_kept():
         HalfDuplex(tail_ms=-1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=20))
 def test_the_length_of_the_blocks_makes_no_difference(lengths):
     near, far, expected = _whole()

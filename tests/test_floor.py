@@ -130,7 +130,7 @@ STEPS = ["take", "leave", "hand_over", "hear", "hear", "serve", "serve", "end", 
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=60))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_whatever_crosses_whatever_the_last_turn_is_answered_and_no_refusal_reaches_the_user(steps):
     floor, service, waiting, held = Floor("test"), Service(), False, False
 

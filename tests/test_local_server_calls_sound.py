@@ -387,7 +387,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DEEDS)
 def test_whatever_happens_each_answer_that_began_to_sound_ends_once(deeds):
     line = Line()

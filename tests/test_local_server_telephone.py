@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keys import TEST_WEBHOOK_SECRET
 from webhook_endpoint import endpoint
@@ -119,7 +119,6 @@ def test_a_caller_has_heard_what_sounded_and_no_more():
 HAPPENINGS = st.lists(st.sampled_from(["started", "stopped", "cleared", "called", "time"]), max_size=60)
 
 
-@settings(deadline=None)
 @given(HAPPENINGS, st.integers(1, 2000))
 def test_whatever_happens_each_line_is_said_once_and_in_order(happenings, block):
     caller, heard = Caller(LINES, greeted=False), b""

@@ -466,7 +466,7 @@ def test_the_offer_itself_is_answered_and_leaves_nothing():
     assert left_open() == before
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(mutations)
 def test_whatever_an_offer_is_it_leaves_no_task_no_socket_and_no_thread(changes):
     before = left_open()

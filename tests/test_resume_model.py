@@ -8,7 +8,7 @@ from collections import Counter, deque
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelthyme_sync import codec
@@ -341,7 +341,7 @@ ACTIONS = 200
 
 # Truly random choices cover far more than those that Hypothesis could make smaller; the seed is in its report.
 conversations = given(st.randoms(use_true_random=True))
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=150)
 
 
 def after(chance: random.Random) -> Talk:

@@ -595,9 +595,7 @@ def exists(cls: Any, path: list[str]) -> bool:
 
 # --- whatever the classes can hold ----------------------------------------------------------------------------
 
-thorough = settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+thorough = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 texts = st.text(max_size=5)
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | texts

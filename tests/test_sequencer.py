@@ -446,7 +446,7 @@ STEPS = [
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=80))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_whatever_crosses_whatever_every_request_ends_as_it_should_and_no_refusal_reaches_the_user(steps):
     sequencer, service = ResponseSequencer("test"), Service()
     requests: list[Request] = []
@@ -506,7 +506,7 @@ def test_whatever_crosses_whatever_every_request_ends_as_it_should_and_no_refusa
 
 
 @given(st.lists(st.sampled_from(["create", "cancel", "hear", "hear", "serve", "serve", "end", "others"]), max_size=80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_never_two_of_ours_are_on_their_way_when_a_response_lasts_longer_than_a_message(steps):
     sequencer, service = ResponseSequencer("test"), Service()
     for step in steps:

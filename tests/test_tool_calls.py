@@ -223,7 +223,7 @@ EVENTS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(EVENTS, st.sampled_from(["answer", "sent"])), max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_is_told_in_whatever_order_each_is_met_and_answered_once(steps):
     calls = Calls()
     seen, answered, on_their_way, asked_to_go_on = [], [], [], 0

@@ -580,7 +580,7 @@ def test_over_a_real_socket_the_call_is_answered_and_the_answer_told(realtime_se
 
 
 @given(st.lists(st.sampled_from(["call", "let go", "cancel", "cancel one", "close", "again"]), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_happens_each_call_is_answered_once_at_most_and_once_if_it_can_be(steps):
     at, gate = Desk(at_once=2, timeout=300.0), Gate()
     at.runner.add(Tool.of(gate, name="get_weather"))

@@ -138,7 +138,7 @@ def accepts(tool: Tool, text: str) -> bool:
 
 
 @given(st.data(), KINDS, st.booleans())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_schema_and_call_agree_with_the_type(data, kind, given_by_default):
     def probe(value=None): ...
 
@@ -161,7 +161,7 @@ def test_schema_and_call_agree_with_the_type(data, kind, given_by_default):
 
 
 @given(st.recursive(st.none() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_json_passes_through_a_parameter_without_annotation(value):
     tool = Tool.of(lambda value: [value], name="echo")
     assert json.loads(tool.call(json.dumps({"value": value}))) == [value]

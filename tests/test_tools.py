@@ -173,7 +173,7 @@ def test_parameters_are_described_in_any_style_of_docstring(docstring):
 
 
 @given(st.text(st.sampled_from("ab:-\n *`()|\\") | st.characters(codec="utf-8"), max_size=80))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_docstring_stops_a_tool(docstring):
     def go(far: int): ...
 

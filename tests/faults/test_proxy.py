@@ -26,6 +26,7 @@ class Ends:
 
     def __init__(self, listener: socket.socket, proxy: FaultProxy) -> None:
         self._listener = listener
+        self._clients = 0
         self.proxy = proxy
         self.connect()
 
@@ -34,6 +35,9 @@ class Ends:
         self.client = socket.create_connection((host, int(port)), PATIENCE)
         self.server, _ = self._listener.accept()
         self.server.settimeout(PATIENCE)
+        self._clients += 1
+        # the kernel has accepted before the proxy knows
+        self.proxy.wait_until(lambda: self.proxy.connections == self._clients)
 
     def close(self) -> None:
         self.client.close()

@@ -11,7 +11,7 @@ import pytest
 from faults import abuse
 from faults.census import Census
 from faults.outcomes import Closed, Failed, Lost, Unharmed, check_end_stays, outcome_of
-from faults.patience import wait_until
+from faults.patience import PATIENCE, wait_until
 from faults.proxy import FaultProxy
 from faults.talker import Talker
 
@@ -22,10 +22,11 @@ Outcome: TypeAlias = Unharmed | Failed | Closed | Lost
 Strike: TypeAlias = Callable[[FaultProxy], None]
 
 PING_INTERVAL = 0.1
-TIMES = {"open_timeout": 0.6, "ping_interval": PING_INTERVAL, "idle_timeout": 0.6, "close_timeout": 0.4}
-SLACK = 1.0
+OPEN_TIMEOUT, IDLE_TIMEOUT, CLOSE_TIMEOUT = 0.6, 0.6, 0.4
+"""Seconds, where the right outcome is that they pass; else ``PATIENCE``, which only a wrong outcome lasts."""
+SLACK = 3.0
 """Seconds that a busy machine may add to a close timeout of one."""
-DEADLINE = 6.0
+DEADLINE = 15.0
 """For a cell: at most a step of opening, a quiet time, a turn, an idle timeout and a close."""
 
 UNHARMED, FAILED, LOST = Unharmed(), Failed(), Lost(code=None)
@@ -76,9 +77,15 @@ OVER_TLS = [
 class Cell:
     """A client, and the fault that waits for it."""
 
-    def __init__(self, proxy: FaultProxy, strike: Strike) -> None:
+    def __init__(self, proxy: FaultProxy, strike: Strike, expected: Outcome) -> None:
         self.proxy = proxy
-        self.talker = Talker(proxy.url, **TIMES)
+        self.talker = Talker(
+            proxy.url,
+            open_timeout=OPEN_TIMEOUT if expected == FAILED else PATIENCE,
+            ping_interval=PING_INTERVAL,
+            idle_timeout=IDLE_TIMEOUT if isinstance(expected, Lost) else PATIENCE,
+            close_timeout=PATIENCE if expected == GOODBYE else CLOSE_TIMEOUT,
+        )
         self.strike = lambda: strike(proxy)
 
 
@@ -155,7 +162,7 @@ def test_fault_in_phase_over_tls(tls_server, strike, phase, expected):
 def check_cell(url: str, strike: Strike, phase: Callable[[Cell], None], expected: Outcome) -> None:
     census, began = Census(), monotonic()
     with FaultProxy(url) as proxy:
-        cell = Cell(proxy, strike)
+        cell = Cell(proxy, strike, expected)
         assert outcome(cell, phase) == expected
         check_end(cell.talker, expected)
         assert monotonic() - began < DEADLINE
@@ -177,7 +184,7 @@ def check_end(talker: Talker, end: Outcome) -> None:
         return
     began = monotonic()
     talker.session.close()
-    assert monotonic() - began < TIMES["close_timeout"] + SLACK
+    assert monotonic() - began < CLOSE_TIMEOUT + SLACK
     talker.check_honesty(whole=end == UNHARMED)
     if isinstance(end, Closed | Lost):
         check_end_stays(talker.session, end)
