@@ -47,6 +47,9 @@ def outcome_of(error: Exception) -> Failed | Closed | Lost:
 def check_end_stays(session: Session, end: Closed | Lost) -> None:
     """Whoever asks a session after its end is told the same, as often as they ask."""
     assert session.closed
+    with pytest.raises(ConnectionClosed):
+        while session.receive():  # what had come before whoever sent was told of the end
+            pass
     kind = ConnectionLost if isinstance(end, Lost) else ConnectionClosed
     for _ in range(2):
         for ask in (session.receive, lambda: session.send({"type": "response.create"})):
