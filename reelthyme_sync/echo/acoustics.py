@@ -41,9 +41,12 @@ class Acoustics:
         """Whether it is certain that the far end is not heard here."""
         return self._path.absent
 
-    def voice(self, near: NDArray[np.float32], far: NDArray[np.float32], powers: Powers) -> bool:
-        """Whether the user's voice is in this frame."""
-        self._expected.add(near, far, audible=powers.far > AUDIBLE)
+    def voice(self, near: NDArray[np.float32], far: NDArray[np.float32], powers: Powers, *, silent: bool) -> bool:
+        """Whether the user's voice is in this frame; ``silent``: nothing was played for longer than an echo lasts."""
+        if silent:
+            self._expected.rest()
+        else:
+            self._expected.add(near, far, audible=powers.far > AUDIBLE)
         return self._finder.add(powers, noise=self.noise.power, unexplained=self._expected.unexplained)
 
     def learn(

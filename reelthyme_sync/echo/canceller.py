@@ -14,9 +14,10 @@ from ..pcm import SAMPLE_RATE
 from .acoustics import Acoustics
 from .control import EchoStats
 from .fader import Fader
-from .frames import FRAME, FRAME_MS, Frames, Powers, power
+from .frames import FRAME_MS, Frames, Powers, power
 from .meter import EchoMeter
-from .residual import ResidualSuppressor
+from .residual import ECHO_LASTS, ResidualSuppressor
+from .resting import RestingCanceller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,8 @@ class EchoCanceller:
         import numpy as np
 
         self._float = np.dtype(np.float32)
-        self._canceller = _processor(echo_cancellation=True, high_pass_filter=True)
+        self._canceller = RestingCanceller(_processor(echo_cancellation=True, high_pass_filter=True))
         self._finish = _finish(noise_suppression, auto_gain=auto_gain)
-        # In the place of silence, with a power of 0.05. Of zeros AEC3 makes ever smaller numbers, down to those that
-        # processors are slow with: after half a second it took 21 % of a core instead of 2.3 (measured).
-        self._hiss = np.zeros(FRAME, np.int16)
-        self._hiss[::40], self._hiss[20::40] = 1, -1
         self._frames = Frames()
         self._stats = EchoStats()
         self._double_talk = 0  # frames
@@ -76,6 +73,7 @@ class EchoCanceller:
         self._fader = Fader()
         self._meter = EchoMeter()
         self._begun = False
+        self._since_sound = ECHO_LASTS  # frames
         self._untold = 0  # frames
 
     @property
@@ -109,11 +107,15 @@ class EchoCanceller:
     def _frame(self, recorded: NDArray[np.int16], played: NDArray[np.int16]) -> NDArray[np.int16]:
         near, far = recorded.astype(self._float), played.astype(self._float)
         far_power = power(far)
-        left = self._canceller.process(recorded, played if far_power > _SILENT else self._hiss).astype(self._float)
+        sounds = far_power > _SILENT
+        self._since_sound = 0 if sounds else self._since_sound + 1
+        silent = self._since_sound >= ECHO_LASTS
+        needed = not (silent or self._acoustics.without_echo)
+        left = self._canceller.process(recorded, played if sounds else None, needed=needed)
         self._begun = True
         powers = Powers(power(near), far_power, power(left))
         suppressor = self._suppressor
-        gain = suppressor.gain(powers.far, voice=self._acoustics.voice(near, far, powers))
+        gain = suppressor.gain(powers.far, voice=self._acoustics.voice(near, far, powers, silent=silent))
         self._acoustics.learn(
             near, far, powers, echo_possible=suppressor.echo_possible, double_talk=suppressor.double_talk
         )

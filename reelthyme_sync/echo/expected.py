@@ -81,6 +81,12 @@ class ExpectedEcho:
             self._audible.append(audible)
             self._voiced.append(False)
 
+    def rest(self) -> None:
+        """In the place of a frame, while no echo is possible: what is heard is none, and nothing is to be learnt."""
+        self._filled = 0
+        if self._most is not None:
+            self.unexplained = 1.0
+
     def exclude(self) -> None:
         """There was a voice in the last frame: nothing is to be learnt of it."""
         self._voiced[-1] = True

@@ -13,7 +13,7 @@ from .frames import FRAME_MS
 AUDIBLE: Final = 100.0**2
 """The power of a frame of the far end from which on its echo counts."""
 
-_ECHO_LASTS: Final = 600 // FRAME_MS
+ECHO_LASTS: Final = 600 // FRAME_MS
 """Frames after the far end in which its echo may still come: 400 ms of latency, 200 ms of reverberation."""
 
 _IN_A_ROW: Final = 3
@@ -33,7 +33,7 @@ class ResidualSuppressor:
     """Says frame by frame how much of the canceller's output passes."""
 
     def __init__(self) -> None:
-        self._since_far = _ECHO_LASTS
+        self._since_far = ECHO_LASTS
         self._voiced = 0
         self._hold = 0
         self._gain = 1.0
@@ -41,7 +41,7 @@ class ResidualSuppressor:
     @property
     def echo_possible(self) -> bool:
         """Whether the far end is audible, or was so lately that its echo may be."""
-        return self._since_far < _ECHO_LASTS
+        return self._since_far < ECHO_LASTS
 
     @property
     def double_talk(self) -> bool:
