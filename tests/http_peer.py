@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 @attrs.frozen

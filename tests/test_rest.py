@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from email.message import Message
 from email.parser import BytesParser
@@ -54,8 +53,17 @@ BEGUN = (201, {"Content-Type": "application/sdp", "Location": "/v1/realtime/call
 ENVIRONMENT = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY"]
 
 
+@pytest.fixture(scope="module")
+def one_authority(tmp_path_factory):
+    path = tmp_path_factory.mktemp("authorities") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    return str(path)
+
+
 @pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch):
+def _empty_environment(monkeypatch, one_authority):
+    """Without a key, a proxy, and the system's authorities: to read all of those takes longer than most tests."""
+    monkeypatch.setenv("SSL_CERT_FILE", one_authority)
     for name in [*ENVIRONMENT, *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no"))]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -348,10 +356,9 @@ class TestRefusals:
 
 class TestNoAnswer:
     def test_a_server_that_does_not_answer_is_given_up(self):
+        """Or else it would be told that the server has hung up, as that does in the end."""
         with http_peer(hang) as peer:
-            began = time.monotonic()
             failure = caught_from(lambda: create_client_secret(endpoint=at(peer), timeout=0.3))
-            assert time.monotonic() - began < 3
         assert isinstance(failure, RequestFailed)
         assert (failure.status, failure.recoverable) == (None, True)
         assert str(failure).endswith("timed out after 0.3 s")
@@ -408,7 +415,7 @@ class TestNoAnswer:
     )
     def test_what_answers_is_no_web_server_or_breaks_off(self, data):
         with http_peer(raw(data)) as peer:
-            failure = caught_from(lambda: create_client_secret(endpoint=at(peer), timeout=5))
+            failure = caught_from(lambda: create_client_secret(endpoint=at(peer), timeout=20))
         assert isinstance(failure, RequestFailed)
         assert failure.recoverable or "holds none" in str(failure)
         assert shown(failure) == []
@@ -652,12 +659,12 @@ def test_any_thread_may_ask():
     secrets = []
     with http_peer(WITH_SECRET) as peer:
         ask = functools.partial(create_client_secret, endpoint=at(peer), timeout=20)
-        threads = [threading.Thread(target=lambda: secrets.append(ask())) for _ in range(20)]
+        threads = [threading.Thread(target=lambda: secrets.append(ask())) for _ in range(10)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(20)
-    assert [secret.value for secret in secrets] == [VALUE] * 20
+    assert [secret.value for secret in secrets] == [VALUE] * 10
 
 
 ASKING = {

@@ -15,7 +15,7 @@ from reelthyme_sync.events import IncomingCall, RealtimeCallIncoming, RealtimeSe
 from reelthyme_sync.rest import calls
 from reelthyme_sync.testing import signed_webhook
 
-PATIENCE = 10
+PATIENCE = 20
 DONE = (200, {}, b"")
 
 
