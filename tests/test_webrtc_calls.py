@@ -84,14 +84,20 @@ def kinds(far_side):
     return [event["type"] for event in far_side.events]
 
 
+def said(far_side):
+    """The answers so far, in words."""
+    done = (event for event in far_side.events if event["type"] == "response.output_audio_transcript.done")
+    return " ".join(event["transcript"] for event in done)
+
+
 def loud_seconds(sound):
     samples = np.frombuffer(bytes(sound), np.int16)
     return np.abs(samples[: len(samples) // 480 * 480].reshape(-1, 480)).max(axis=1).__gt__(200).sum() / 50
 
 
-def first_loud(sound):
-    """The place, in bytes, of the first sound."""
-    return int(np.flatnonzero(np.abs(np.frombuffer(bytes(sound), np.int16).astype(int)) > 200)[0]) * 2
+def ms_from_first_to_last_sound(sound):
+    loud = np.flatnonzero(np.abs(np.frombuffer(bytes(sound), np.int16).astype(int)) > 200)
+    return pcm.bytes_to_ms(int(loud[-1] - loud[0]) * 2)
 
 
 def likeness(heard, said):
@@ -110,20 +116,18 @@ def test_a_spoken_question_is_understood_and_answered_aloud(server):
             heard = await far_side.event("conversation.item.input_audio_transcription.completed")
             assert "six times seven" in heard["transcript"]
             await far_side.event("output_audio_buffer.stopped")
-            said = (await far_side.event("response.output_audio_transcript.done"))["transcript"]
-            assert "forty-two" in said or "42" in said
+            assert "42" in said(far_side)
             for name in ("response.output_audio.delta", "error"):
                 assert name not in kinds(far_side)
             order = ["speech_started", "speech_stopped", "response.created", "buffer.started", "response.done"]
             places = [next(n for n, kind in enumerate(kinds(far_side)) if kind.endswith(name)) for name in order]
             assert places[:-1] == sorted(places[:-1])
             assert places[-1] < kinds(far_side).index("output_audio_buffer.stopped")
-            voice = b"".join(Voice().speak(said))
+            voice = b"".join(Voice().speak(said(far_side)))
             stopped = len(far_side.heard)
             await far_side.until(lambda: len(far_side.heard) > stopped + RATE)
-            assert (
-                likeness(far_side.heard, voice) > 0.7
-            )  # Opus for voices turns their phases; another sentence is below 0.2
+            # Opus for voices turns their phases; another sentence is below 0.2
+            assert likeness(far_side.heard, voice) > 0.7
 
     run(scenario)
 
@@ -142,21 +146,22 @@ def test_who_interrupts_hears_no_more_and_is_told_what_was_cut(server):
                 }
             )
             far_side.send({"type": "response.create"})
-            await far_side.until(lambda: loud_seconds(far_side.heard) > 2)
+            await far_side.until(lambda: loud_seconds(far_side.heard) > 1)
             before = len(far_side.events)
             speaking = asyncio.create_task(far_side.say(MULTIPLICATION))
             started = await far_side.event("input_audio_buffer.speech_started", before)
             cleared = await far_side.event("output_audio_buffer.cleared", before)
             truncated = await far_side.event("conversation.item.truncated", before)
-            cut_ms = pcm.bytes_to_ms(len(far_side.heard) - first_loud(far_side.heard))
+            told = len(far_side.heard)
+            await far_side.until(lambda: len(far_side.heard) > told + RATE)  # what was still under way has come
+            cut_ms = ms_from_first_to_last_sound(far_side.heard)
             await speaking
             begun = next(event for event in far_side.events if event["type"] == "output_audio_buffer.started")
             assert cleared["response_id"] == begun["response_id"]
-            assert truncated["audio_end_ms"] > 2000
+            assert truncated["audio_end_ms"] > 1000
             assert cut_ms - 500 < truncated["audio_end_ms"] < cut_ms + 500
-            await far_side.event("output_audio_buffer.stopped", far_side.events.index(started))
-            answer = [event for event in far_side.events if event["type"] == "response.output_audio_transcript.done"]
-            assert any("forty-two" in event["transcript"] or "42" in event["transcript"] for event in answer)
+            await far_side.event("output_audio_buffer.started", far_side.events.index(started))
+            await far_side.until(lambda: "42" in said(far_side))
 
     run(scenario)
 
@@ -165,8 +170,7 @@ def test_a_session_of_text_answers_a_spoken_question_in_text(server):
     async def scenario():
         async with call_to(server, {"type": "realtime", "output_modalities": ["text"]}) as (_, far_side):
             await far_side.say(MULTIPLICATION)
-            said = (await far_side.event("response.output_text.done"))["text"]
-            assert "forty-two" in said or "42" in said
+            assert "42" in (await far_side.event("response.output_text.done"))["text"]
             await far_side.event("response.done")
             assert not any(kind.startswith("output_audio_buffer") for kind in kinds(far_side))
             assert loud_seconds(far_side.heard) == 0
@@ -183,8 +187,9 @@ def test_two_calls_at_once_are_two_conversations(server):
             ]
             assert "six times seven" in heard[0]["transcript"]
             assert "how are you" in heard[1]["transcript"]
-            for each in (first, second):
-                await each.event("output_audio_buffer.stopped")
+            for each, answer in ((first, "42"), (second, "I am fine")):
+                await each.event("output_audio_buffer.started")
+                await each.until(lambda each=each, answer=answer: answer in said(each))
 
     run(scenario)
 
@@ -211,21 +216,21 @@ def test_a_peer_that_closes_ends_the_call(server):
     run(scenario)
 
 
-def test_fifty_broken_offers_harm_nobody(server):
+def test_broken_offers_harm_nobody(server):
     async def scenario():
         async with call_to(server) as (_, far_side):
             offering = WebRtcPeer()
             offer = await offering.offer()
             await offering.close()
-            dice = random.Random(1)
-            for _ in range(50):
+            dice, browser = random.Random(1), Browser(server, WITH_TRANSCRIPTS)
+            for _ in range(20):
                 place = dice.randrange(len(offer))
                 broken = offer[:place] + dice.choice(["", "\r\n", "x" * 100, "\r\nm=audio 1 X 1\r\n"])
-                status, body = await Browser(server, WITH_TRANSCRIPTS).post(broken)
+                status, body = await browser.post(broken)
                 assert status in (201, 400)
                 assert status == 201 or "invalid_offer" in body
-            await far_side.say(MULTIPLICATION)
-            await far_side.event("output_audio_buffer.stopped")
+            await far_side.say(HELLO)
+            await far_side.until(lambda: loud_seconds(far_side.heard) > 0.5)
 
     run(scenario)
 
