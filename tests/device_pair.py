@@ -12,7 +12,7 @@ from reelthyme_sync.audio.full_duplex import join
 from reelthyme_sync.audio.pyaudio_device import PyAudioMicrophone, PyAudioSpeaker
 from reelthyme_sync.errors import AudioUnavailable
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 @pytest.fixture

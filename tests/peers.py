@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 def frame(payload: bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
@@ -85,7 +85,7 @@ class Peer:
             payload = self._file.read(size)
         except OSError:
             return -1, b""
-        return head[0] & 15, bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+        return head[0] & 15, _unmasked(payload, mask)
 
     def wait_until_gone(self) -> None:
         """Whatever it says, which need be no frames: a TLS hello has random numbers where a length would be."""
@@ -95,6 +95,14 @@ class Peer:
 
     def read_until_gone(self) -> list[tuple[int, bytes]]:
         return list(iter(self.read, (-1, b"")))
+
+
+def _unmasked(payload: bytes, mask: bytes) -> bytes:
+    """At once, as an integer: byte by byte, a megabyte takes 0.1 s."""
+    size = len(payload)
+    return (int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")).to_bytes(
+        size, "big"
+    )
 
 
 @contextlib.contextmanager

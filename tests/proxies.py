@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 Target = tuple[str, int]
 Talk = Callable[["Asking"], "Target | None"]

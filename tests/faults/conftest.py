@@ -16,8 +16,8 @@ from faults.talker import SCRIPT, Talker
 from reelthyme_sync import local_server
 from reelthyme_sync.events import ResponseDone
 
-SPEED = 4.0
-"""A word of an answer lasts 10 ms: the story a fifth of a second."""
+SPEED = 8.0
+"""A word of an answer lasts 5 ms: the story a tenth of a second, the saga ten seconds."""
 
 
 @pytest.fixture(scope="session")

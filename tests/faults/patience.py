@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds that only a test that fails ever waits."""
 
 

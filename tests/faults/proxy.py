@@ -211,6 +211,7 @@ class FaultProxy:
         with self._changed:
             self.connections += 1
             self._passages.add(passage)
+            self._changed.notify_all()
             closed = self._closed
         if closed:
             passage.mark_severed(reset=False)

@@ -12,22 +12,23 @@ import pytest
 from faults.outcomes import Closed, check_end_stays
 from faults.patience import PATIENCE, wait_until
 from faults.talker import Talker
-from peers import peer
+from peers import close_frame, peer
 
 from reelthyme_sync import ConnectionClosed, ConnectionLost, Session, connect
 from reelthyme_sync.events import ResponseOutputTextDelta, SessionCreated
 from reelthyme_sync.testing import ScriptedTransport
 
-CLOSE_TIMEOUT = 0.5
-SLACK = 0.5
+CLOSE_TIMEOUT = 0.3
+"""Seconds, where the peer does not answer the goodbye; else ``PATIENCE``, which only a failure lasts."""
+SLACK = 5.0
 """What a busy machine may add."""
 
 MEGABYTE = {"type": "input_audio_buffer.append", "audio": "A" * 2**20}
-MORE_THAN_BUFFERS_TAKE = 40
+MORE_THAN_BUFFERS_TAKE = 24
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def within(seconds: float = 0.0) -> Iterator[None]:
     began = monotonic()
     yield
     assert monotonic() - began < seconds + SLACK
@@ -41,11 +42,7 @@ def background(target: Callable[[], object]) -> threading.Thread:
 
 @pytest.fixture
 def talker(proxy):
-    talker = Talker(proxy.url, close_timeout=CLOSE_TIMEOUT)
-    talker.open()
-    talker.read_until(SessionCreated)
-    yield talker
-    talker.session.close()
+    yield from opened(proxy, PATIENCE)
 
 
 @pytest.fixture
@@ -53,68 +50,91 @@ def session(talker) -> Session:
     return talker.session
 
 
+@pytest.fixture
+def hasty_talker(proxy):
+    """For a peer that does not answer the goodbye."""
+    yield from opened(proxy, CLOSE_TIMEOUT)
+
+
+@pytest.fixture
+def hasty(hasty_talker) -> Session:
+    return hasty_talker.session
+
+
+def opened(proxy, close_timeout: float) -> Iterator[Talker]:
+    talker = Talker(proxy.url, close_timeout=close_timeout)
+    talker.open()
+    talker.read_until(SessionCreated)
+    yield talker
+    talker.session.close()
+
+
 class TestByWhom:
     def test_again_and_again(self, session):
         for _ in range(3):
-            with within(CLOSE_TIMEOUT):
+            with within():
                 session.close()
         check_end_stays(session, Closed(1000))
 
     def test_twenty_at_once(self, session):
-        with within(CLOSE_TIMEOUT):
+        with within():
             closers = [background(session.close) for _ in range(20)]
             for closer in closers:
                 closer.join(PATIENCE)
         assert not any(closer.is_alive() for closer in closers)
         check_end_stays(session, Closed(1000))
 
-    def test_twenty_at_once_with_a_peer_that_does_not_answer(self, proxy, session):
+    def test_twenty_at_once_with_a_peer_that_does_not_answer(self, proxy, hasty):
         proxy.black_hole()
         with within(CLOSE_TIMEOUT):
-            closers = [background(session.close) for _ in range(20)]
+            closers = [background(hasty.close) for _ in range(20)]
             for closer in closers:
                 closer.join(PATIENCE)
         assert not any(closer.is_alive() for closer in closers)
-        check_end_stays(session, Closed())
+        check_end_stays(hasty, Closed())
 
     def test_a_route(self, talker, session):
         session.intercept(lambda event: bool(session.close()))
-        with within(CLOSE_TIMEOUT):
+        with within():
             talker.ask("a story")
             list(session.events())
         check_end_stays(session, Closed(1000))
 
-    def test_a_route_with_a_peer_that_does_not_answer(self, proxy, talker, session):
+    def test_a_route_with_a_peer_that_does_not_answer(self, proxy, hasty_talker, hasty):
         proxy.mute_close()
-        session.intercept(lambda event: bool(session.close()))
+        hasty.intercept(lambda event: bool(hasty.close()))
         with within(CLOSE_TIMEOUT):
-            talker.ask("a story")
-            list(session.events())
-        check_end_stays(session, Closed())
+            hasty_talker.ask("a story")
+            list(hasty.events())
+        check_end_stays(hasty, Closed())
 
     def test_the_callback_for_the_end(self, session):
         told = []
         session.on_end(lambda: told.append(session.close()))
-        with within(CLOSE_TIMEOUT):
+        with within():
             session.close()
         assert told == [None]
 
     def test_the_callback_for_a_loss(self, proxy, session):
         told = threading.Event()
         session.on_end(lambda: session.close() or told.set())
-        with within(CLOSE_TIMEOUT):
+        with within():
             proxy.reset()
             assert told.wait(PATIENCE)
         with pytest.raises(ConnectionLost):
             list(session.events())
 
     def test_a_hook_of_what_comes(self, proxy):
+        connected = threading.Event()
+
         def close(event):
+            assert connected.wait(PATIENCE)  # it is called as soon as the reader runs
             session.close()
             return event
 
-        session = connect(url=proxy.url, close_timeout=CLOSE_TIMEOUT, incoming=close)
-        with within(CLOSE_TIMEOUT):
+        session = connect(url=proxy.url, close_timeout=PATIENCE, incoming=close)
+        connected.set()
+        with within():
             assert [event.type for event in session.events()] == ["session.created"]
         check_end_stays(session, Closed(1000))
 
@@ -123,8 +143,8 @@ class TestByWhom:
             session.close()
             return event
 
-        session = connect(url=proxy.url, close_timeout=CLOSE_TIMEOUT, outgoing=close)
-        with within(CLOSE_TIMEOUT), pytest.raises(ConnectionClosed):
+        session = connect(url=proxy.url, close_timeout=PATIENCE, outgoing=close)
+        with within(), pytest.raises(ConnectionClosed):
             session.send({"type": "response.create"})
 
     def test_one_thread_while_another_receives(self, session):
@@ -137,7 +157,7 @@ class TestByWhom:
                 ends.append(type(end))
 
         receiver = background(receive)
-        with within(CLOSE_TIMEOUT):
+        with within():
             session.close()
             receiver.join(PATIENCE)
         assert ends == [ConnectionClosed]
@@ -153,31 +173,31 @@ class TestByWhom:
             refused.release()
 
         senders = [background(send) for _ in range(4)]
-        with within(CLOSE_TIMEOUT):
+        with within():
             session.close()
         assert all(refused.acquire(timeout=PATIENCE) for _ in senders)
 
 
 class TestWithWhom:
-    def test_a_peer_that_never_answers_the_goodbye(self, proxy, session):
+    def test_a_peer_that_never_answers_the_goodbye(self, proxy, hasty):
         proxy.mute_close()
         with within(CLOSE_TIMEOUT):
-            session.close()
-        check_end_stays(session, Closed())
+            hasty.close()
+        check_end_stays(hasty, Closed())
 
-    def test_a_peer_that_is_gone_without_a_word(self, proxy, session):
+    def test_a_peer_that_is_gone_without_a_word(self, proxy, hasty):
         proxy.black_hole()
         with within(CLOSE_TIMEOUT):
-            session.close()
-        check_end_stays(session, Closed())
+            hasty.close()
+        check_end_stays(hasty, Closed())
 
-    def test_a_peer_that_reads_no_more(self, proxy, session):
+    def test_a_peer_that_reads_no_more(self, proxy, hasty):
         proxy.black_hole("up")
         for _ in range(MORE_THAN_BUFFERS_TAKE):
-            session.send(MEGABYTE)
+            hasty.send(MEGABYTE)
         with within(CLOSE_TIMEOUT):
-            session.close()
-        assert session.closed
+            hasty.close()
+        assert hasty.closed
 
     def test_a_peer_that_reads_no_more_and_a_sender_that_waits_for_room(self, proxy):
         session = connect(url=proxy.url, close_timeout=CLOSE_TIMEOUT, max_queue=2)
@@ -199,19 +219,19 @@ class TestWithWhom:
 
     def test_a_full_inbox(self, proxy):
         """What has come is still there to be received, in its order; the goodbye behind it is found."""
-        session = connect(url=proxy.url, close_timeout=CLOSE_TIMEOUT, max_queue=1)
+        session = connect(url=proxy.url, close_timeout=PATIENCE, max_queue=1)
         for _ in range(20):
             session.send({"type": "input_audio_buffer.clear"})
         proxy.wait_passed("down", 2000)
-        with within(CLOSE_TIMEOUT):
+        with within():
             session.close()
         assert [event.type for event in session.events()] == ["session.created"] + ["input_audio_buffer.cleared"] * 20
         check_end_stays(session, Closed(1000))
 
     def test_a_peer_that_talks_on_and_on(self, talker, session):
-        talker.ask("a story")
+        talker.ask("a saga")
         talker.read_until(ResponseOutputTextDelta)
-        with within(CLOSE_TIMEOUT):
+        with within():
             session.close()
         assert "response.done" not in [event.type for event in session.events()]
         check_end_stays(session, Closed(1000))
@@ -223,7 +243,10 @@ class TestWhatWasSent:
 
         def behave(far):
             far.handshake()
-            received.extend(far.read_until_gone())
+            for message in iter(far.read, (-1, b"")):
+                received.append(message)
+                if message[0] == 8:
+                    far.send(close_frame(1000))
 
         with peer(behave) as url:
             session = connect(url=url, close_timeout=PATIENCE)
