@@ -1,16 +1,27 @@
-"""What becomes of sessions when their process ends. Every case is a process of its own."""
+"""What becomes of sessions when their process ends. All but one case is a process of its own."""
 
 import signal
+import threading
 
 import pytest
-from processes import DEADLINE, READY, Script, either_server, server, serving
+from processes import READY, Script, either_server, server, serving
+
+from reelthyme_sync import _exit
 
 __all__ = ["either_server", "server"]  # fixtures
 
 
 class TestExit:
     @pytest.mark.parametrize(
-        ("last", "status"), [("", 0), ("sys.exit(3)", 3), ("raise KeyboardInterrupt", -signal.SIGINT), ("1 / 0", 1)]
+        ("either_server", "last", "status"),
+        [
+            ("ws", "", 0),
+            ("wss", "", 0),
+            ("ws", "sys.exit(3)", 3),
+            ("ws", "raise KeyboardInterrupt", -signal.SIGINT),
+            ("ws", "1 / 0", 1),
+        ],
+        indirect=["either_server"],
     )
     def test_a_session_that_nobody_closed_ends_cleanly(self, either_server, last, status):
         script = Script(
@@ -39,9 +50,10 @@ for session in sessions: session.send(say("a"))
 print("done", flush=True)
 """,
                 server,
+                gives_up=mute,
             )
             script.read()
-            assert script.end(within=DEADLINE) == (0, "")
+            assert script.end() == (0, "")
             lines = [server.line() for _ in range(50)]
             for line in lines:
                 line.wait_ended()
@@ -56,9 +68,10 @@ for _ in range(200): session.send(say("a" * 100_000))
 print("done", flush=True)
 """,
                 server,
+                gives_up=True,
             )
             script.read()
-            assert script.end(within=DEADLINE) == (0, "")
+            assert script.end() == (0, "")
 
     @pytest.mark.parametrize(
         "use",
@@ -72,12 +85,15 @@ print("done", flush=True)
     def test_a_daemon_thread_that_uses_it_says_nothing(self, server, use):
         script = Script(
             f"""
+import traceback
+def calls_of(thread):
+    return traceback.extract_stack(sys._current_frames()[thread.ident])
 session = connect(url=URL)
 def use():
     {use}
 thread = threading.Thread(target=use, daemon=True)
 thread.start()
-time.sleep(0.05)
+while not any("reelthyme_sync" in call.filename for call in calls_of(thread)): time.sleep(0.001)
 print("done", flush=True)
 """,
             server,
@@ -96,7 +112,7 @@ def talk():
     threading.main_thread().join()
     for number in range(10):
         session.send(say(str(number)))
-        sure(session.receive(timeout=5).event_id == str(number))
+        sure(session.receive(timeout=20).event_id == str(number))
 threading.Thread(target=talk).start()
 print("done", flush=True)
 """,
@@ -208,3 +224,29 @@ with connect(url=URL) as session:
     line = server.line()
     line.wait_ended()
     assert (line.ids(), line.close_codes) == (["a"], [1000])
+
+
+def test_whatever_does_not_end_is_cut_and_then_left_within_two_seconds(monkeypatch):
+    done, now = [], [0.0]
+
+    def stay(name, ends_when_cut):
+        def join(timeout):
+            if ends_when_cut and f"{name} cut" in done:
+                return True
+            now[0] += timeout
+            return False
+
+        abort = done.append if ends_when_cut else lambda _: 1 / 0
+        return _exit.Resident(
+            hang_up=lambda: done.append(f"{name} told"), abort=lambda: abort(f"{name} cut"), join=join
+        )
+
+    residents = [stay("first", ends_when_cut=False), stay("second", ends_when_cut=True)]
+    monkeypatch.setattr(_exit, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_exit, "_leaving", threading.Event())
+    monkeypatch.setattr(_exit, "_residents", {})
+    for resident in residents:
+        resident.end_with_process()
+    _exit.end_all(lambda: done.append(f"all told at {now[0]:g}"))
+    assert done == ["first told", "second told", "all told at 0", "second cut"]
+    assert 1.0 < now[0] < 2.0

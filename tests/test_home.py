@@ -31,7 +31,7 @@ def child_finds_it_forked(session):
 def forked(child):
     pid = os.fork()
     if not pid:
-        signal.alarm(8)  # a child that hangs dies of it
+        signal.alarm(20)  # a child that hangs dies of it
         child()
         os._exit(98)
     return pid
@@ -42,7 +42,11 @@ def status(pid):
 
 
 class TestFork:
-    @pytest.mark.parametrize("leave", ["os._exit(7)", "sys.exit(7)"])
+    @pytest.mark.parametrize(
+        ("either_server", "leave"),
+        [("ws", "os._exit(7)"), ("ws", "sys.exit(7)"), ("wss", "sys.exit(7)")],
+        indirect=["either_server"],
+    )
     def test_the_parent_goes_on_unharmed_in_the_middle_of_traffic(self, either_server, leave):
         script = Script(
             FORKED
@@ -62,7 +66,7 @@ done, numbers = [], count()
 threads = [threading.Thread(target=receive), threading.Thread(target=talk)]
 for thread in threads: thread.start()
 while len(received) < 100: time.sleep(0.001)
-for _ in range(15):
+for _ in range(5):
     sure(status(forked(child)) == 7)
 done.append(True)
 threads[1].join()
@@ -99,7 +103,7 @@ events = stream(session, speaker=SoftwareSpeaker())
 capture = capture_audio(session, microphone=SoftwareMicrophone())
 of_session = list(locks)
 def hold():
-    taken = [lock for lock in of_session if lock.acquire(timeout=0.5)]
+    taken = [lock for lock in of_session if lock.acquire(timeout=0.1)]
     os.write(held_fd[1], b"x")
     os.read(go_on_fd[0], 1)
     for lock in taken: lock.release()
@@ -143,13 +147,13 @@ def worker(name):
     child_finds_it_forked(session)
     with connect(url=URL) as own:
         own.send(say(name))
-        sure(own.receive(timeout=5).event_id == name)
+        sure(own.receive(timeout=20).event_id == name)
 workers = [multiprocessing.get_context("fork").Process(target=worker, args=(name,)) for name in "abc"]
 for process in workers: process.start()
 for process in workers: process.join()
 sure([process.exitcode for process in workers] == [0, 0, 0])
 session.send(say("parent"))
-sure(session.receive(timeout=5).event_id == "parent")
+sure(session.receive(timeout=20).event_id == "parent")
 session.close()
 print("fine")
 """,
@@ -198,10 +202,10 @@ with connect(url=URL) as session:
             sure(refused(events.flush))
             sure(refused(lambda: events.stats))
             sys.exit(7)  # leaves the with blocks
-        for _ in range(10):
+        for _ in range(4):
             pid = os.fork()
             if not pid:
-                signal.alarm(8)
+                signal.alarm(20)
                 child()
             sure(status(pid) == 7)
         session.send(say("a"))

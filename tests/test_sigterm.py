@@ -4,7 +4,7 @@ import signal
 import sys
 
 import pytest
-from processes import DEADLINE, READY, Script, server, serving
+from processes import READY, Script, server, serving
 
 __all__ = ["server"]  # a fixture
 
@@ -65,10 +65,11 @@ except TimeoutError:
 session.send(say("a"))
 """,
                 server,
+                gives_up=True,
             )
             script.read()
             script.signal(signal.SIGTERM)
-            assert script.end(within=DEADLINE) == (-signal.SIGTERM, "")
+            assert script.end() == (-signal.SIGTERM, "")
 
     def test_a_speaker_that_is_stuck(self, server):
         script = Script(
@@ -82,31 +83,33 @@ events = stream(session, speaker=speaker)
 session.receive()
 """,
             server,
+            gives_up=True,
         )
         script.read()
         script.signal(signal.SIGTERM)
-        assert script.end(within=DEADLINE) == (-signal.SIGTERM, "")
+        assert script.end() == (-signal.SIGTERM, "")
         line = server.line()
         line.wait_ended()
         assert line.close_codes == [1000]
 
     def test_told_twice_it_ends_once(self):
         with serving(mute=True) as server:
-            script = Script(f"session = connect(url=URL)\n{READY}session.receive()", server)
+            script = Script(f"session = connect(url=URL)\n{READY}session.receive()", server, gives_up=True)
             line = server.line()
             script.read()
             script.signal(signal.SIGTERM)
             script.signal(signal.SIGTERM)
-            assert script.end(within=DEADLINE) == (-signal.SIGTERM, "")
+            assert script.end() == (-signal.SIGTERM, "")
             line.wait_ended()
             assert line.close_codes == [1000]
 
     def test_many_sessions_and_a_mute_peer(self):
         with serving(mute=True) as server:
-            script = Script(f"sessions = [connect(url=URL) for _ in range(50)]\n{READY}time.sleep(60)", server)
+            code = f"sessions = [connect(url=URL) for _ in range(50)]\n{READY}time.sleep(60)"
+            script = Script(code, server, gives_up=True)
             script.read()
             script.signal(signal.SIGTERM)
-            assert script.end(within=DEADLINE) == (-signal.SIGTERM, "")
+            assert script.end() == (-signal.SIGTERM, "")
             lines = [server.line() for _ in range(50)]
             for line in lines:
                 line.wait_ended()

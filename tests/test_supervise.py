@@ -17,8 +17,15 @@ from sidebands import PATIENCE, Service, service
 from reelthyme_sync import ConnectFailed, Session, _exit, endpoints
 from reelthyme_sync._alarm import Alarm
 from reelthyme_sync.supervise import AlreadyFollowed, FollowedCall, Supervisor, TooManyCalls
+from reelthyme_sync.supervise import supervisor as module
 
 __all__ = ["service"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def _time_for_greetings(monkeypatch):
+    """A verdict that comes instead of a greeting must not be too late, whatever the machine does."""
+    monkeypatch.setattr(module, "GREETED_WITHIN", PATIENCE)
 
 
 @pytest.fixture
@@ -78,7 +85,8 @@ class TestFollowing:
         assert supervisor.calls == []
         ended(supervisor.follow("rtc_1", lambda session: None, url=service.url))
 
-    def test_a_server_that_says_nothing_is_followed_all_the_same(self, supervisor, service):
+    def test_a_server_that_says_nothing_is_followed_all_the_same(self, supervisor, service, monkeypatch):
+        monkeypatch.setattr(module, "GREETED_WITHIN", 0.1)
         ended(supervisor.follow("mute", lambda session: None, url=service.url))
 
     def test_a_call_that_hangs_up_is_finished(self, supervisor, service):
@@ -198,17 +206,19 @@ class TestIdleness:
 
     def test_events_keep_it_and_signs_of_life_do_not(self, service):
         supervisor = Supervisor(idle_timeout=2.0)
-        silence = threading.Event()
+        begun, enough = threading.Event(), threading.Event()
 
         def talk(session: Session) -> None:
-            for _ in range(40):
+            while not enough.wait(0.1):
                 session.send({"type": "response.create"})
                 session.receive(timeout=PATIENCE)
-                silence.wait(0.1)
+                begun.set()
 
         talking = supervisor.follow("rtc_1", talk, url=service.url)
+        assert begun.wait(PATIENCE)
         silent = supervisor.follow("rtc_2", listen, url=service.url, ping_interval=0.1)
-        assert ended(silent).ended == "idle"
+        assert ended(silent).ended == "idle"  # the other has talked for longer
+        enough.set()
         assert ended(talking).ended == "finished"
 
     def test_a_peer_that_answers_no_goodbye_is_let_go_too(self, service, caplog):
@@ -221,8 +231,8 @@ class TestClosing:
         supervisor = Supervisor()
         calls = [supervisor.follow(f"rude_{n}", listen, url=service.url) for n in range(20)]
         began = time.monotonic()
-        supervisor.close()
-        assert time.monotonic() - began < 5.0
+        supervisor.close(timeout=PATIENCE)
+        assert time.monotonic() - began < 10.0  # each takes a second: one after another they would take 20
         assert {call.ended for call in calls} == {"closed"}
         assert {call.failure for call in calls} == {None}
         with pytest.raises(TooManyCalls):
@@ -234,15 +244,13 @@ class TestClosing:
         call = supervisor.follow("rtc_1", lambda session: go.wait(PATIENCE) and None, url=service.url)
         began = time.monotonic()
         supervisor.close(timeout=0.5)
-        assert 0.5 <= time.monotonic() - began < 3.0
+        assert time.monotonic() - began >= 0.5
         assert not call.done
         assert "stuck" in caplog.text
         go.set()
         assert ended(call).ended == "closed"
 
     def test_one_that_is_just_connecting_is_waited_for_and_told_of(self, service, monkeypatch, caplog):
-        from reelthyme_sync.supervise import supervisor as module
-
         def connect(**options):
             supervisor.close(timeout=0.1)
             return real(**options)
@@ -262,8 +270,6 @@ class TestClosing:
             while not supervisor._here.roster._closed:  # the moment that is meant
                 time.sleep(0.001)
             return real(**options)
-
-        from reelthyme_sync.supervise import supervisor as module
 
         real = module.connect
         monkeypatch.setattr(module, "connect", connect)
@@ -320,6 +326,7 @@ def test_calls_that_are_over_leave_nothing_behind(supervisor, service):
 
 PREAMBLE = """
 import os, signal, sys, threading, time
+from reelthyme_sync import _exit
 from reelthyme_sync.supervise import Supervisor, TooManyCalls
 def listen(session):
     for _ in session.events(): pass
@@ -331,12 +338,22 @@ def follow(*names):
 """
 
 
-class Process:
-    """A Python process of its own; ``end`` waits for its end."""
+ENDS_BY_ITSELF = f"_exit.END_WITHIN = _exit._GOODBYE_WITHIN = {2 * PATIENCE}\n"
 
-    def __init__(self, code: str, service: Service) -> None:
+
+class Process:
+    """A Python process of its own; ``end`` waits for its end.
+
+    Args:
+        code: what it runs.
+        service: where its calls are.
+        gives_up: whether it is the library's deadline that ends it. Otherwise there is none that a test could meet.
+    """
+
+    def __init__(self, code: str, service: Service, *, gives_up: bool = False) -> None:
+        code = PREAMBLE + ("" if gives_up else ENDS_BY_ITSELF) + code
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", PREAMBLE + code, service.url],
+            [sys.executable, "-W", "error", "-c", code, service.url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -346,13 +363,11 @@ class Process:
         return self.process.stdout.readline().strip()
 
     def end(self) -> tuple[int, str, str]:
-        """Status, what else it printed, and what it complained of; within five seconds of now."""
-        began = time.monotonic()
+        """Status, what else it printed, and what it complained of. Fails if it waits for a peer that says nothing."""
         try:
             printed, errors = self.process.communicate(timeout=PATIENCE)
         finally:
             self.process.kill()
-        assert time.monotonic() - began < 5.0
         return self.process.returncode, printed, errors
 
 
@@ -363,7 +378,7 @@ class TestTheEndOfTheProcess:
         assert service.wait_for_goodbyes(2) == ["rtc_1", "rtc_2"]
 
     def test_it_does_not_wait_for_a_peer_that_answers_no_goodbye(self, service):
-        script = Process("follow('rude')", service)
+        script = Process("follow('rude')", service, gives_up=True)
         status, _, errors = script.end()
         assert (status, errors) == (0, "")
         assert service.wait_for_goodbyes(1) == ["rude"]
@@ -374,7 +389,7 @@ class TestTheEndOfTheProcess:
 thread = threading.Thread(target=follow, args=("rtc_1", "rtc_2"))
 thread.start(); thread.join()
 print("ready", flush=True)
-time.sleep(30)
+time.sleep(60)
 """,
             service,
         )
@@ -393,7 +408,7 @@ supervisor.close_on_signals()
 calls = follow("rtc_1", "rtc_2")
 print("ready", flush=True)
 while not gone.wait(0.1): pass
-assert all(call.wait(5) for call in calls)
+assert all(call.wait(20) for call in calls)
 try:
     follow("rtc_3")
 except TooManyCalls:
@@ -418,7 +433,7 @@ other.close_on_signals()
 calls = [*follow("rtc_1"), other.follow("rtc_2", listen, url=URL)]
 print("ready", flush=True)
 while not gone.wait(0.1): pass
-os._exit(7 if all(call.wait(5) for call in calls) else 8)
+os._exit(7 if all(call.wait(20) for call in calls) else 8)
 """,
             service,
         )
@@ -431,12 +446,12 @@ os._exit(7 if all(call.wait(5) for call in calls) else 8)
             """
 pid = os.fork()
 if not pid:
-    signal.alarm(20)
+    signal.alarm(25)
     supervisor.close_on_signals()
     thread = threading.Thread(target=follow, args=("rtc_1",))
     thread.start(); thread.join()
     print(os.getpid(), flush=True)
-    time.sleep(30)
+    time.sleep(60)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """,
             service,
@@ -453,7 +468,7 @@ supervisor = Supervisor(limit=1)
 (call,) = follow("rtc_1")
 pid = os.fork()
 if not pid:
-    signal.alarm(20)
+    signal.alarm(25)
     assert supervisor.calls == [] and call.close() is False
     (mine,) = follow("rtc_2")
     supervisor.close()
