@@ -17,27 +17,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_STEP: Final = 2
-"""Frames that are looked at together: half the work, and a voice is noticed no later (measured)."""
-
-_STEP_MS: Final = _STEP * FRAME_MS
-_SIZE: Final = _STEP * FRAME
 _BANDS: Final = 20
 _LOWEST_HZ: Final = 100
 _HIGHEST_HZ: Final = 8000
 
 _DIES: Final = 10 ** (-3 / 10)
-"""In a step: a room that dies away by 60 dB in 400 ms."""
+"""In a frame: a room that dies away by 60 dB in 400 ms."""
 
-_REMEMBERED: Final = 3000 // _STEP_MS
-_ENOUGH: Final = 1000 // _STEP_MS
-"""Steps with an audible far end that are learnt from, at least."""
+_REMEMBERED: Final = 3000 // FRAME_MS
+_ENOUGH: Final = 1000 // FRAME_MS
+"""Frames with an audible far end that are learnt from, at least."""
 
 _STRONG: Final = 10 ** (-25 / 10)
 """Against the loudest of a band: from what is softer nothing is learnt, as it drowns in the noise."""
 
 _MOST: Final = 0.9
-"""The part of the steps in which a band of the echo is no louder than it is expected to be, ..."""
+"""The part of the frames in which a band of the echo is no louder than it is expected to be, ..."""
 
 _MARGIN: Final = 10 ** (6 / 10)
 """... and by how much louder it may still be then."""
@@ -47,7 +42,7 @@ class ExpectedEcho:
     """Add every frame, and learn whenever the delay has been measured.
 
     Attributes:
-        unexplained: the part of the near end's power, in the last step, that no echo accounts for, 0 to 1; None until
+        unexplained: the part of the near end's power, in the last frame, that no echo accounts for, 0 to 1; None until
             the echo is known.
     """
 
@@ -55,12 +50,10 @@ class ExpectedEcho:
         import numpy as np
 
         self.unexplained: float | None = None
-        lines = np.fft.rfftfreq(_SIZE, 1 / SAMPLE_RATE)[:, None]
+        lines = np.fft.rfftfreq(FRAME, 1 / SAMPLE_RATE)[:, None]
         edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, _BANDS + 1)
         self._members = ((edges[:-1] <= lines) & (lines < edges[1:])).astype(np.float32)
-        self._window = np.hanning(_SIZE).astype(np.float32)
-        self._step = np.zeros((2, _SIZE), np.float32)  # near and far
-        self._filled = 0
+        self._window = np.hanning(FRAME).astype(np.float32)
         silent = np.zeros(_BANDS, np.float32)
         self._far = deque([silent, silent], maxlen=2)
         self._near: deque[NDArray[np.float32]] = deque(maxlen=_REMEMBERED)
@@ -72,18 +65,21 @@ class ExpectedEcho:
 
     def add(self, near: NDArray[np.float32], far: NDArray[np.float32], *, audible: bool) -> None:
         """A frame of each, and whether the far end's is audible."""
-        start, self._filled = self._filled, self._filled + FRAME
-        self._step[0, start : self._filled] = near
-        self._step[1, start : self._filled] = far
-        if self._filled == _SIZE:
-            self._filled = 0
-            self._look()
-            self._audible.append(audible)
-            self._voiced.append(False)
+        import numpy as np
+
+        lines = np.abs(np.fft.rfft((near, far) * self._window)).astype(np.float32)
+        heard, sounds = (lines * lines) @ self._members
+        self._near.append(heard)
+        self._sounding.append(np.maximum.reduce([sounds, *self._far, _DIES * self._sounding[-1]]))
+        self._far.append(sounds)
+        self._audible.append(audible)
+        self._voiced.append(False)
+        if self._most is not None:
+            over = heard - self._most * self._sounding[-1 - self._lag]
+            self.unexplained = float(over.clip(0).sum() / max(heard.sum(), 1.0))
 
     def rest(self) -> None:
         """In the place of a frame, while no echo is possible: what is heard is none, and nothing is to be learnt."""
-        self._filled = 0
         if self._most is not None:
             self.unexplained = 1.0
 
@@ -95,7 +91,7 @@ class ExpectedEcho:
         """The echo lags behind by so much: of what was heard so far, remember the most that it was of what sounded."""
         import numpy as np
 
-        lag = max(0, round(delay_ms / _STEP_MS) - 1)  # what sounds is three steps, and the echo in the middle
+        lag = max(0, round(delay_ms / FRAME_MS) - 1)  # what sounds is three frames, and the echo in the middle
         size = len(self._near) - lag
         audible, voiced = np.array(self._audible)[-size:], np.array(self._voiced)[-size:]
         alone = audible & ~voiced
@@ -110,15 +106,3 @@ class ExpectedEcho:
         fewer = (1 - _MOST) * strong.sum(axis=0)  # from the end, since what is not strong comes first
         most = ratios[size - 1 - fewer.astype(int), np.arange(_BANDS)]
         self._most = _MARGIN * most.astype(np.float32)
-
-    def _look(self) -> None:
-        import numpy as np
-
-        lines = np.abs(np.fft.rfft(self._step * self._window)).astype(np.float32)
-        near, far = (lines * lines) @ self._members
-        self._near.append(near)
-        self._sounding.append(np.maximum.reduce([far, *self._far, _DIES * self._sounding[-1]]))
-        self._far.append(far)
-        if self._most is not None:
-            over = near - self._most * self._sounding[-1 - self._lag]
-            self.unexplained = float(over.clip(0).sum() / max(near.sum(), 1.0))

@@ -61,7 +61,7 @@ class HalfDuplex:
         return EchoStats()
 
     def process(self, near: bytes, far: bytes) -> bytes:
-        """Add some sound; gives the near end, softened where an echo may be, in whole frames of 10 ms.
+        """Add some sound; gives the near end, softened where an echo may be, in whole frames of 20 ms.
 
         Raises:
             ValueError: the two differ in length, or end within a sample.

@@ -6,12 +6,12 @@ import math
 from collections import deque
 from typing import Final
 
+from .frames import FRAME_MS
 from .voice import VOICE
 
-_FRAMES: Final = 200
-"""2 s."""
+_FRAMES: Final = 2000 // FRAME_MS
 
-_AT_LEAST: Final = 20
+_AT_LEAST: Final = 200 // FRAME_MS
 """Frames without which nothing is said."""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ABOVE: Final = 10 ** (6 / 10)
 """How much more power than the noise on the average a frame has that is more than noise."""
 
-_SMOOTHING: Final = 0.2
+_SMOOTHING: Final = 0.36
 _SPAN: Final = 500 // FRAME_MS
 _SPANS: Final = 10
 """In 5 s even somebody who speaks all the time takes a breath: the softest moment is the noise."""

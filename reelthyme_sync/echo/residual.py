@@ -16,17 +16,17 @@ AUDIBLE: Final = 100.0**2
 ECHO_LASTS: Final = 600 // FRAME_MS
 """Frames after the far end in which its echo may still come: 400 ms of latency, 200 ms of reverberation."""
 
-_IN_A_ROW: Final = 3
-"""Frames with a voice, more or less: one or two are an echo that begins hard."""
+_IN_A_ROW: Final = 2
+"""Frames with a voice, more or less: one is an echo that begins hard."""
 
 _AT_MOST: Final = 2 * _IN_A_ROW
-_HOLD: Final = 250 // FRAME_MS
+_HOLD: Final = 240 // FRAME_MS
 """Frames for which it stays open, so that no word is chopped."""
 
 _CLOSED: Final = 10 ** (-50 / 20)
 """An echo of full scale comes out below what counts as a voice anywhere."""
 
-_CLOSING: Final = 0.8
+_CLOSING: Final = 0.64
 
 
 class ResidualSuppressor:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LATENCY: Final = 224
 """Samples by which the canceller delays a voice (measured, 500 to 3000 Hz); so does what takes its place."""
 
-_PRIMING: Final = 5
+_PRIMING: Final = 3
 """Frames that it is given first when it goes on: its filters still hold what was before its rest."""
 
 

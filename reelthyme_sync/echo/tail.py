@@ -20,16 +20,16 @@ _PAUSE: Final = 300 // FRAME_MS
 
 _WATCHED: Final = 1200 // FRAME_MS
 _LONGEST_MS: Final = 1000
-_TOGETHER: Final = 50 // FRAME_MS
+_TOGETHER: Final = 60 // FRAME_MS
 """Frames that are judged together; as many are added to what was measured, which is the shortest tail."""
 
 _ABOVE_FLOOR: Final = 10 ** (6 / 10)
-_GAP: Final = 150 // FRAME_MS
+_GAP: Final = 160 // FRAME_MS
 """Frames of quiet after which what is heard is something else."""
 
 
 class TailMeter:
-    """Add every frame; ``ms`` is the length of the tail, between 50 and 1000 ms, or None until it was measured."""
+    """Add every frame; ``ms`` is the length of the tail, between 60 and 1000 ms, or None until it was measured."""
 
     def __init__(self) -> None:
         self.ms: float | None = None

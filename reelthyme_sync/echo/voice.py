@@ -33,11 +33,11 @@ _ABOVE_REST: Final = 10 ** (8 / 10)
 """How much louder a voice is than what is left of the echo on the average: a steady noise, in whose favour the ratio
 decides in every pause."""
 
-_REST_SMOOTHING: Final = 0.05
-_NEAR_FORGETS: Final = 0.7
+_REST_SMOOTHING: Final = 0.1
+_NEAR_FORGETS: Final = 0.5
 """In a frame: the canceller's output lags behind by 9 ms, so that it is compared with the loudest of late."""
 
-_LEFT_SMOOTHING: Final = 0.3
+_LEFT_SMOOTHING: Final = 0.5
 
 
 class VoiceFinder:
