@@ -1,6 +1,7 @@
 """The house rules, read from the source: imports point down, pure files stay pure, heavy packages have one home."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,8 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
+@functools.cache
+def imports(path: Path, *, top_level_only: bool = False) -> frozenset[str]:
     """Absolute names of what a file imports; our own without the package's name."""
     tree = ast.parse(path.read_text())
     found = set()
@@ -193,23 +195,25 @@ def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
                 found.update(f"./{module}.{alias.name}" if module else f"./{alias.name}" for alias in node.names)
             else:
                 found.add(module)
-    return found
+    return frozenset(found)
+
+
+KNOWN = {name_of(module) for module in MODULES} - {""}
+ROWS = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 
 def own_imports(path: Path) -> set[str]:
     """Modules of ours that a file imports."""
-    known = {name_of(module) for module in MODULES} - {""}
     names = {name.removeprefix("./") for name in imports(path) if name.startswith("./")}
-    return {name if name in known else name.rpartition(".")[0] for name in names} - {""}
+    return {name if name in KNOWN else name.rpartition(".")[0] for name in names} - {""}
 
 
 def row(module: str) -> int:
     """The layer of a module: that of the longest of its prefixes that is listed."""
-    rows = {name: number for number, names in enumerate(LAYERS) for name in names}
-    while module not in rows:
+    while module not in ROWS:
         assert module, "a module is in no layer"
         module = module.rpartition(".")[0]
-    return rows[module]
+    return ROWS[module]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -227,9 +231,8 @@ def test_pure_files_know_no_thread_no_socket_and_no_time(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_packages_stay_in_their_homes(path):
-    for package, home in HOMES.items():
-        if package in {name.partition(".")[0] for name in imports(path)} and home is not None:
-            assert name_of(path).startswith(home), f"{package} belongs into {home}"
+    for package in {name.partition(".")[0] for name in imports(path)} & HOMES.keys():
+        assert name_of(path).startswith(HOMES[package]), f"{package} belongs into {HOMES[package]}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

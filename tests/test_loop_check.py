@@ -10,7 +10,8 @@ from reelthyme_sync.cli.recordings import questions
 from reelthyme_sync.loop_check import QUIET_MS, SWEEP_MS, Finding, LoopReport, examine, probe
 from reelthyme_sync.pcm import SAMPLE_RATE, ms_to_bytes, ms_to_samples, to_pcm16
 
-PLAYED = np.frombuffer(probe(b"".join(questions())), "<i2").astype(float)
+PLAYED = np.frombuffer(probe(b"".join(questions())), "<i2")[:262_080].astype(float)
+"""Nearly all of it: of this length, a Fourier transform takes a third of the time."""
 FAR = to_pcm16(PLAYED)
 
 
@@ -55,8 +56,7 @@ def test_the_sound_is_quiet_then_a_sweep_that_is_loud_enough_and_not_too_loud():
     assert len(pcm) < ms_to_bytes(4000)
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("delay_ms", [0.0, 7.5, 31.25, 180.0])
+@pytest.mark.parametrize(("delay_ms", "seed"), [(0.0, 0), (7.5, 1), (31.25, 0), (180.0, 1)])
 def test_delay_and_loudness_of_the_echo_are_measured(delay_ms, seed):
     report = heard(delayed(room(seed, softer_db=12.0), delay_ms))
     assert report.delay_ms == pytest.approx(delay_ms, abs=1.0)
@@ -120,7 +120,7 @@ def test_digital_silence_is_a_microphone_that_gives_nothing():
     assert (report.delay_ms, report.erl_db, report.erle_db, report.usable) == (None, None, None, False)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("dbfs", [-80.0, -50.0])
 def test_noise_alone_is_no_echo(dbfs, seed):
     hiss = to_pcm16(noise(dbfs, seed))
@@ -165,7 +165,7 @@ def test_streams_out_of_step_have_a_delay_below_zero():
     assert heard(delayed(room(2), -40.0)).delay_ms == pytest.approx(-40.0, abs=1.0)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_delay_that_changes_on_the_way(seed):
     echo = delayed(room(seed), 30)
     at = ms_to_samples(4000)
@@ -176,7 +176,7 @@ def test_a_delay_that_changes_on_the_way(seed):
     assert (report.steady, report.findings) == (False, [Finding.UNSTEADY])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_drift_of_100_ppm_is_steady(seed):
     echo = delayed(room(seed), 30)
     drifting = np.interp(np.arange(echo.size) * (1 - 100e-6), np.arange(echo.size), echo)
