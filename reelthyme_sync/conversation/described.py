@@ -15,6 +15,7 @@ from ..events import (
     ConversationItemCreated,
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
     FunctionCall,
     FunctionCallOutput,
     InputAudio,
@@ -33,7 +34,9 @@ from .item import ConversationItem, Message
 from .said import Said, find, replaced
 
 Transcription: TypeAlias = (
-    ConversationItemInputAudioTranscriptionDelta | ConversationItemInputAudioTranscriptionCompleted
+    ConversationItemInputAudioTranscriptionDelta
+    | ConversationItemInputAudioTranscriptionCompleted
+    | ConversationItemInputAudioTranscriptionFailed
 )
 
 
@@ -53,11 +56,11 @@ def described(known: ConversationItem, item: Item, *, ended: bool) -> Conversati
         parts = with_text(parts, 0, item.arguments, spoken=False)
     ended = ended or known.ended
     completed = known.completed or (_status(item) in ("completed", None) and (ended or _needs_no_end(item)))
-    return ConversationItem(known.id, item, parts, ended, completed)
+    return ConversationItem(known.id, item, parts, ended, completed, known.written or _is_written(item))
 
 
 def transcribed(known: ConversationItem, event: Transcription) -> ConversationItem | None:
-    """A spoken item of the user's with some more words of its transcript, or all of them; None of any other."""
+    """A spoken item of the user's with some more words of its transcript, or all there will be; None of any other."""
     if not isinstance(known.announced, UserMessage):
         return None
     index = event.content_index or 0
@@ -67,11 +70,13 @@ def transcribed(known: ConversationItem, event: Transcription) -> ConversationIt
         if index < 0:
             return None
     said = part_of(known.parts, index, spoken=True)
-    if isinstance(event, ConversationItemInputAudioTranscriptionDelta):
-        worded = said.saying(event.delta)
-    else:
-        worded = said.worded(event.transcript)
-    return attrs.evolve(known, parts=replaced(known.parts, worded))
+    match event:
+        case ConversationItemInputAudioTranscriptionDelta():
+            return attrs.evolve(known, parts=replaced(known.parts, said.saying(event.delta)))
+        case ConversationItemInputAudioTranscriptionCompleted():
+            return attrs.evolve(known, parts=replaced(known.parts, said.worded(event.transcript)), written=True)
+        case ConversationItemInputAudioTranscriptionFailed():
+            return attrs.evolve(known, written=True)
 
 
 def ends(event: ServerEvent, item: Item) -> bool:
@@ -115,6 +120,13 @@ def _with_words(parts: tuple[Said, ...], index: int, content: object) -> tuple[S
         words = content.transcript
         return with_text(parts, index, words or "", spoken=True)
     return parts
+
+
+def _is_written(item: Item) -> bool:
+    """Whether a description has the words of what a user said aloud."""
+    if not isinstance(item, UserMessage):
+        return False
+    return any(isinstance(content, InputAudio) and bool(content.transcript) for content in item.content)
 
 
 def _needs_no_end(item: Item) -> bool:

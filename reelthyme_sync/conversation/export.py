@@ -52,6 +52,7 @@ def _told(item: ConversationItem, audio: bool) -> dict[str, Any]:
         "item": codec.unstructure(item.announced),
         "ended": item.ended,
         "completed": item.completed,
+        "written": item.written,
         "parts": [_told_part(said, audio) for said in item.parts],
     }
 
@@ -82,6 +83,7 @@ def _read(raw: object, path: str, keep_audio: bool) -> ConversationItem:
         tuple(sorted(said, key=lambda each: each.content_index)),
         _field(raw, path, "ended", bool),
         _field(raw, path, "completed", bool),
+        _field(raw, path, "written", bool),
     )
 
 

@@ -67,6 +67,8 @@ class ConversationItem:
         parts: what has come of its content since; of a function call, its arguments.
         ended: whether nothing more comes of it, however it ended.
         completed: whether it ended well: ``conversation.item.completed`` is told once, of the value that first says so.
+        written: of what the user said aloud, whether all is written down that will be: that takes until after its end,
+            and may fail.
     """
 
     id: str
@@ -74,6 +76,7 @@ class ConversationItem:
     parts: tuple[Said, ...] = ()
     ended: bool = False
     completed: bool = False
+    written: bool = False
 
     def __repr__(self) -> str:
         shown = [f"{self.id!r} {self.role or self.type}, {self.status}"]

@@ -18,8 +18,9 @@ class Line:
     Attributes:
         item_id: of the item.
         who: says it; ``tool`` both for what is called, as ``name(arguments)``, and for what that gave.
-        text: all of it so far; ``""`` where nobody has written down yet what is heard.
-        done: whether nothing more is to come. What a user says aloud is done when it has been written down.
+        text: all of it so far; ``""`` where nobody has written down yet what is heard, or could.
+        done: whether nothing more is to come. What a user says aloud is done when it has been written down, or when
+            that has failed.
     """
 
     item_id: str
@@ -38,7 +39,8 @@ class Line:
         text = said.transcript or said.text
         match item.role:
             case "user":
-                return cls(item.id, "user", text, item.ended and text != "")
+                aloud = any(part.spoken for part in item.parts)
+                return cls(item.id, "user", text, item.ended and (item.written or not aloud))
             case "assistant":
                 return cls(item.id, "assistant", text, item.ended)
         return None

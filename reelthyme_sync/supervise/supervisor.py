@@ -67,6 +67,7 @@ class Supervisor:
         self._limit = limit
         self._idle_timeout = idle_timeout
         self._processes: dict[int, _Here] = {}  # changed in one step: a lock could be held by nobody after a fork
+        _import_transport()
         _sigterm.watch()
 
     def __repr__(self) -> str:
@@ -177,6 +178,13 @@ class _Chained:
         with contextlib.suppress(RuntimeError):  # no more threads: then the calls end with the process
             _thread.start_new_thread(self.supervisor.close, ())
         self.before(number, frame)
+
+
+def _import_transport() -> None:
+    """What the first connection would import. A child forked meanwhile would wait for the end of that for ever."""
+    import encodings.idna  # noqa: F401  # of which Python makes use to look up a name
+
+    from ..transport import opening, websocket  # noqa: F401
 
 
 def _await_greeting(session: Session) -> None:

@@ -117,7 +117,7 @@ function write({ item_id, who, text, done }) {
     list.append(entry);
   }
   entry.ariaBusy = String(!done);
-  /** @type {HTMLElement} */ (entry.lastElementChild).textContent = text;
+  /** @type {HTMLElement} */ (entry.lastElementChild).textContent = text || (done ? "(no words)" : "");
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
