@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from reelthyme_sync.pcm import SAMPLE_RATE, silence
 
@@ -84,8 +84,19 @@ def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
 
 
 @contextlib.contextmanager
-def page_at(user: BrowserContext, url: str, *, expected: tuple[str, ...] = (), first: str = "") -> Iterator[Page]:
-    """The page, as long as the block lasts. The script ``first`` runs before those of the page.
+def tab_of(user: BrowserContext, first: str = "") -> Iterator[Page]:
+    """An empty tab, for any number of pages one after the other: a new one costs a second of a processor.
+
+    The script ``first`` runs before those of a page.
+    """
+    with user.new_page() as tab:
+        tab.add_init_script(first)
+        yield tab
+
+
+@contextlib.contextmanager
+def page_in(tab: Page, url: str, *, expected: tuple[str, ...] = ()) -> Iterator[Page]:
+    """The page, as long as the block lasts.
 
     Whatever the page complains of on its console fails the test, unless it is ``expected``.
     """
@@ -95,12 +106,19 @@ def page_at(user: BrowserContext, url: str, *, expected: tuple[str, ...] = (), f
         if message.type in ("error", "warning"):
             complaints.append(f"{message.text} {message.location.get('url', '')}")
 
-    with user.new_page() as page:
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.add_init_script(first)
-        page.goto(url)
-        yield page
+    def failed(error: Error) -> None:
+        complaints.append(str(error))
+
+    tab.on("console", heard)
+    tab.on("pageerror", failed)
+    try:
+        tab.goto(url)
+        yield tab
+    finally:
+        tab.goto("about:blank")
+        tab.unroute_all()
+        tab.remove_listener("console", heard)
+        tab.remove_listener("pageerror", failed)
     complaints = [each for each in complaints if not any(part in each for part in expected)]
     assert not complaints, complaints
 
@@ -117,13 +135,20 @@ class PageServer:
     def __init__(self, url: str) -> None:
         self.url = url
         self.posted: list[tuple[str, dict[str, str], bytes]] = []
-        self.answer: Callable[[], tuple[int, dict[str, str], bytes]] = lambda: (404, {}, b"")
-        self.over = threading.Event()
+        self._over = threading.Event()
+        self.forget()
 
     def hang(self) -> tuple[int, dict[str, str], bytes]:
         """An answer that comes when the test is over."""
-        self.over.wait()
+        self._over.wait()
         return 503, {}, b""
+
+    def forget(self) -> None:
+        """Be as at the beginning: the test is over."""
+        self._over.set()
+        self._over = threading.Event()
+        self.posted.clear()
+        self.answer: Callable[[], tuple[int, dict[str, str], bytes]] = lambda: (404, {}, b"")
 
 
 @contextlib.contextmanager
@@ -148,8 +173,8 @@ def page_server() -> Iterator[PageServer]:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
-            self.end_headers()
             with contextlib.suppress(OSError):
+                self.end_headers()
                 self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
@@ -162,7 +187,7 @@ def page_server() -> Iterator[PageServer]:
         try:
             yield server
         finally:
-            server.over.set()
+            server.forget()
             listening.shutdown()
             thread.join()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import keys
 import pytest
-from browser import chromium, microphone_hears, page_at, page_server, profile
+from browser import chromium, microphone_hears, page_in, page_server, profile, tab_of
 
 from reelthyme_sync import connect
 from reelthyme_sync.audio.wav import read_wav
@@ -28,24 +28,41 @@ def browser(tmp_path_factory, request):
         yield browser
 
 
+@pytest.fixture(scope="module")
+def user(browser):
+    with profile(browser) as user:
+        yield user
+
+
+@pytest.fixture(scope="module")
+def tab(user):
+    with tab_of(user) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def pages():
+    with page_server() as pages:
+        yield pages
+
+
 @pytest.fixture
-def page(browser):
-    with opened(browser) as page:
+def page(tab, pages):
+    with opened(tab, pages) as page:
         yield page
 
 
 @contextmanager
-def opened(browser):
-    expected = ("Failed to load resource",)
-    with page_server() as pages, profile(browser) as user, page_at(user, pages.url, expected=expected) as page:
+def opened(tab, pages):
+    with page_in(tab, pages.url, expected=("Failed to load resource",)) as page:
         page.wait_for_function("window.ready")
         yield page
 
 
 @pytest.fixture(scope="module", autouse=True)
-def orphan(browser):
+def orphan(user, pages):
     """A page whose server is killed before the first test, since browsers take 15 s to be sure of it."""
-    with opened(browser) as page, server_process() as (process, url):
+    with tab_of(user) as tab, opened(tab, pages) as page, server_process() as (process, url):
         call(page, secret_of(url))
         process.kill()
         yield page

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import keys
 import pytest
-from browser import chromium, microphone_hears, page_at, page_server, profile, refusal
+from browser import chromium, microphone_hears, page_in, page_server, profile, refusal, tab_of
 
 SECRET = {"value": keys.TEST_KEY, "session": {"output_modalities": ["audio"]}}
 NOTHING = {"tracks": 0, "contexts": 0, "peers": 0}
@@ -23,21 +23,33 @@ def user(browser):
         yield user
 
 
-@pytest.fixture
-def server():
+@pytest.fixture(scope="module")
+def tab(user):
+    with tab_of(user) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def serving():
     with page_server() as server:
         yield server
 
 
 @pytest.fixture
-def page(user, server):
-    with opened(user, server) as page:
+def server(serving):
+    yield serving
+    serving.forget()
+
+
+@pytest.fixture
+def page(tab, server):
+    with opened(tab, server) as page:
         yield page
 
 
 @contextmanager
-def opened(user, server):
-    with page_at(user, server.url, expected=EXPECTED) as page:
+def opened(tab, server):
+    with page_in(tab, server.url, expected=EXPECTED) as page:
         page.wait_for_function("window.ready")
         yield page
 
@@ -165,7 +177,7 @@ class TestFailing:
         assert held(page) == NOTHING
 
     def test_a_microphone_that_is_denied(self, browser, server):
-        with profile(browser, permissions=[]) as user, opened(user, server) as page:
+        with profile(browser, permissions=[]) as user, tab_of(user) as tab, opened(tab, server) as page:
             assert failure(page, SECRET, url="/calls")["name"] == "NotAllowedError"
             assert held(page) == NOTHING
 
@@ -176,7 +188,9 @@ class TestFailing:
 
     def test_a_connection_that_comes_to_nothing_after_the_answer(self, page):
         page.evaluate("farSide({dies: true})")
-        call(page, timeout=1_500)
+        page.evaluate("holdTimer(15_000)")
+        assert call(page) == "connecting"
+        page.evaluate("timeIsUp()")
         page.wait_for_function("current.state === 'failed'")
         assert page.evaluate("current.told.at(-1).detail.code") == "timeout"
         assert held(page) == NOTHING

@@ -1,7 +1,7 @@
 """The page that talks, in Chromium, served by Flask and by Django: from the click to the words, and back to silence."""
 
 import pytest
-from browser import chromium, microphone_hears, page_at, profile, until
+from browser import chromium, microphone_hears, page_in, profile, tab_of, until
 from playwright.sync_api import expect
 from web_servers import SERVERS, web_server
 
@@ -10,9 +10,9 @@ from reelthyme_sync.audio.wav import read_wav
 pytestmark = pytest.mark.usefixtures("patient")
 
 REMEMBERS_THE_MICROPHONE = """
-    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     window.microphones = [];
-    navigator.mediaDevices.getUserMedia = async wanted => {
+    const ask = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+    if (ask) navigator.mediaDevices.getUserMedia = async wanted => {
         const stream = await ask(wanted);
         microphones.push(...stream.getTracks());
         return stream;
@@ -45,26 +45,22 @@ def patient():
     expect.set_options(timeout=30_000)
 
 
-@pytest.fixture(scope="module", params=["flask", "django runserver"])
-def app(request):
-    with web_server(SERVERS[request.param]) as app:
-        yield app
-
-
 @pytest.fixture(scope="module")
 def flask():
     with web_server(SERVERS["flask"]) as app:
         yield app
 
 
+@pytest.fixture(scope="module")
+def tab(user):
+    with tab_of(user, REMEMBERS_THE_MICROPHONE) as tab:
+        yield tab
+
+
 @pytest.fixture
-def page(user, flask):
-    with opened(user, flask) as page:
+def page(tab, flask):
+    with page_in(tab, flask.url) as page:
         yield page
-
-
-def opened(user, app, **options):
-    return page_at(user, app.url, first=REMEMBERS_THE_MICROPHONE, **options)
 
 
 def microphones(page):
@@ -93,20 +89,39 @@ def line(page, who, text):
     return page.get_by_role("log").locator(f".{who}").filter(has_text=text)
 
 
-def test_a_spoken_question_is_answered_aloud_and_a_tool_by_python_and_all_is_written_down(user, app):
-    with opened(user, app) as page:
+def is_answered_aloud_and_by_python(page):
+    """The spoken question, and then one that only a tool answers."""
+    expect(line(page, "user", "how are you")).to_be_visible()
+    until(page, LOUD)
+    expect(line(page, "assistant", "I am fine, thank you")).to_be_visible()
+    write(page, "What is the weather in Paris?")
+    expect(line(page, "tool", "sunny, 20 degrees")).to_be_visible()
+    expect(line(page, "assistant", "sunny")).to_be_visible()
+
+
+def test_a_spoken_question_is_answered_aloud_and_a_tool_by_python_and_all_is_written_down(page, flask):
+    press(page, "Start call")
+    is_answered_aloud_and_by_python(page)
+    assert microphones(page) == ["live"]
+    press(page, "Hang up")
+    expect(status(page)).to_have_text("You hung up")
+    assert microphones(page) == ["ended"]
+    assert "ek_" not in flask.printed
+
+
+def test_with_django_too_and_a_recording_is_played_instead_of_the_microphone(tab, recordings):
+    with web_server(SERVERS["django, waitress"]) as django, page_in(tab, django.url) as page:
+        choose(page, "Sound file")
+        page.get_by_label("A recording").set_input_files(recordings / "question_1.wav")
         press(page, "Start call")
-        expect(line(page, "user", "how are you")).to_be_visible()
-        until(page, LOUD)
-        expect(line(page, "assistant", "I am fine, thank you")).to_be_visible()
-        write(page, "What is the weather in Paris?")
-        expect(line(page, "tool", "sunny, 20 degrees")).to_be_visible()
-        expect(line(page, "assistant", "sunny")).to_be_visible()
-        assert microphones(page) == ["live"]
+        is_answered_aloud_and_by_python(page)
+        until(page, f"{LEVEL} < 10")
+        press(page, "Play again")
+        until(page, f"{LEVEL} > 50")
+        assert microphones(page) == []
         press(page, "Hang up")
         expect(status(page)).to_have_text("You hung up")
-        assert microphones(page) == ["ended"]
-        assert "ek_" not in app.printed
+        assert "ek_" not in django.printed
 
 
 def test_written_words_need_no_microphone_and_can_be_answered_in_writing(page):
@@ -118,18 +133,6 @@ def test_written_words_need_no_microphone_and_can_be_answered_in_writing(page):
     expect(line(page, "assistant", "2 plus 3 is 5.")).to_be_visible()
     expect(page.get_by_text("Tokens left")).to_be_visible()
     until(page, "Number(document.getElementById('total').textContent) > 0")
-    assert microphones(page) == []
-
-
-def test_a_recording_is_played_instead_of_the_microphone(page, recordings):
-    choose(page, "Sound file")
-    page.get_by_label("A recording").set_input_files(recordings / "question_1.wav")
-    press(page, "Start call")
-    expect(line(page, "user", "how are you")).to_be_visible()
-    expect(line(page, "assistant", "I am fine, thank you")).to_be_visible()
-    until(page, f"{LEVEL} < 10")
-    press(page, "Play again")
-    until(page, f"{LEVEL} > 50")
     assert microphones(page) == []
 
 
@@ -165,8 +168,8 @@ def test_muting_sends_silence(page):
 @pytest.mark.parametrize(
     ("status_code", "words"), [(502, "The service gives no secret"), (503, "Too many calls are followed")]
 )
-def test_what_the_server_refuses_is_said_in_its_words(user, flask, status_code, words):
-    with opened(user, flask, expected=("Failed to load resource",)) as page:
+def test_what_the_server_refuses_is_said_in_its_words(tab, flask, status_code, words):
+    with page_in(tab, flask.url, expected=("Failed to load resource",)) as page:
         path = "**/client-secret" if status_code == 502 else "**/sideband"
         page.route(path, lambda route: route.fulfill(status=status_code, json={"error": words}))
         press(page, "Start call")
@@ -175,7 +178,7 @@ def test_what_the_server_refuses_is_said_in_its_words(user, flask, status_code, 
 
 
 def test_a_microphone_that_is_not_allowed_is_said_in_words(browser, flask):
-    with profile(browser, permissions=[]) as user, opened(user, flask) as page:
+    with profile(browser, permissions=[]) as user, tab_of(user) as tab, page_in(tab, flask.url) as page:
         press(page, "Start call")
         expect(page.get_by_role("alert")).to_contain_text("The microphone was not allowed.")
         expect(page.get_by_role("button", name="Start call")).to_be_enabled()
@@ -192,7 +195,7 @@ def test_a_file_without_sound_is_said_in_words(page, recordings):
 
 def test_a_phone_shows_all_of_it_side_to_side(browser, flask):
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-    with profile(browser, **phone) as user, opened(user, flask) as page:
+    with profile(browser, **phone) as user, tab_of(user) as tab, page_in(tab, flask.url) as page:
         choose(page, "Sound file")
         narrow = "document.documentElement.scrollWidth <= innerWidth"
         assert page.evaluate(narrow)

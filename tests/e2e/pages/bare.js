@@ -86,6 +86,16 @@ window.loudness = (stream, enough) => {
   });
 };
 
+/** From now on a timer of so many milliseconds runs out when `timeIsUp()` says so. */
+window.holdTimer = (held) => {
+  const wait = window.setTimeout;
+  window.setTimeout = (act, delay, ...given) => {
+    if (delay !== held) return wait(act, delay, ...given);
+    window.timeIsUp = () => act(...given);
+    return 0;
+  };
+};
+
 /** A steady tone, as somebody's own track. */
 window.tone = (hertz) => {
   const context = new AudioContext();
