@@ -610,4 +610,4 @@ def test_thousands_of_unanswered_items_cost_no_more_each_than_a_few():
         return (process_time() - began) / count
 
     cost(50)
-    assert min(cost(4000) for _ in range(2)) < 8 * min(cost(200) for _ in range(5))
+    assert min(cost(2000) for _ in range(2)) < 8 * min(cost(100) for _ in range(10))

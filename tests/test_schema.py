@@ -1,10 +1,11 @@
 """The strict check: what must pass, what must not, and that one fault is one problem at its place."""
 
 import base64
+import functools
 import json
 import timeit
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
@@ -634,35 +635,39 @@ LOGPROBS = maybe(st.just(["item.input_audio_transcription.logprobs"]))
 ID = maybe(st.text(max_size=3) | st.text("e", min_size=510, max_size=512))
 
 
+@functools.cache
 def valid(annotation: Any) -> st.SearchStrategy[Any]:
     """Every value that an annotation allows, and the protocol with it."""
-    return values(annotation, BOUNDED)
+    return values(annotation, BOUNDED, valid)
 
 
+@functools.cache
 def whatever(annotation: Any) -> st.SearchStrategy[Any]:
     """Every value that an annotation allows."""
-    return values(annotation, {})
+    return values(annotation, {}, whatever)
 
 
-def values(annotation: Any, bounded: dict[Any, dict[str, Any]]) -> st.SearchStrategy[Any]:
+def values(
+    annotation: Any, bounded: dict[Any, dict[str, Any]], inside: Callable[[Any], st.SearchStrategy[Any]]
+) -> st.SearchStrategy[Any]:
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation in SIMPLE:
         return SIMPLE[annotation]
     if origin is Literal:
         return st.sampled_from(args)
     if origin is list:
-        return st.lists(values(args[0], bounded), max_size=2)
+        return st.lists(inside(args[0]), max_size=2)
     if origin is dict:
-        return st.dictionaries(texts, values(args[1], bounded), max_size=2)
+        return st.dictionaries(texts, inside(args[1]), max_size=2)
     if origin in (Union, types.UnionType):
         unsaid = (UnknownPart, events.Text, events.Audio) if bounded else ()
-        return st.one_of([values(each, bounded) for each in args if each not in unsaid])
+        return st.one_of([inside(each) for each in args if each not in unsaid])
     if annotation is McpTool and bounded:
         return valid_mcp_tools()
     of_class = {"event_id": ID} if bounded and issubclass(annotation, ClientEvent) else {}
     of_class |= bounded.get(annotation, {})
     for field in attrs.fields(annotation):
-        of_class.setdefault(field.name, st.deferred(lambda field=field: values(field.type, bounded)))  # type: ignore[misc]
+        of_class.setdefault(field.name, st.deferred(lambda field=field: inside(field.type)))  # type: ignore[misc]
     return st.builds(annotation, **of_class)
 
 
@@ -792,22 +797,30 @@ class TestWhateverTheClassesCanHold:
     @every_event
     @thorough
     @given(data=st.data())
-    def test_what_the_protocol_allows_is_valid(self, cls: Any, data: st.DataObject) -> None:
+    def test_what_the_protocol_allows_is_valid_and_any_fault_in_it_is_found(
+        self, cls: Any, data: st.DataObject
+    ) -> None:
         event = data.draw(valid(cls))
         assert problems(event) == problems(wire_of(event)) == ()
+        self.what_is_needed_is_missed(event, data)
+        self.what_is_unknown_is_found(event, data)
+        self.a_wrong_type_is_found(event, data)
 
     @every_event
     @thorough
     @given(data=st.data())
-    def test_a_dictionary_and_its_class_have_the_same_problems(self, cls: Any, data: st.DataObject) -> None:
+    def test_a_dictionary_and_its_class_have_the_same_problems_and_nothing_else_is_raised(
+        self, cls: Any, data: st.DataObject
+    ) -> None:
         event = data.draw(whatever(cls))
-        assert problems(event) == problems(wire_of(event))
+        wire = wire_of(event)
+        assert problems(event) == problems(wire)
+        every = [(place, key) for place in places(event, wire) for key in sorted(place.wire)]
+        place, key = data.draw(st.sampled_from(every))
+        place.wire[key] = data.draw(json_values)
+        problems(wire)
 
-    @every_event
-    @thorough
-    @given(data=st.data())
-    def test_what_is_needed_is_missed(self, cls: Any, data: st.DataObject) -> None:
-        event = data.draw(valid(cls))
+    def what_is_needed_is_missed(self, event: Any, data: st.DataObject) -> None:
         wire = wire_of(event)
         removable = [(place, key) for place in places(event, wire) for key in sorted(needed(place))]
         place, key = data.draw(st.sampled_from(removable))
@@ -815,38 +828,19 @@ class TestWhateverTheClassesCanHold:
         what = "missing" if "type" in wire else "must be the name of the event"
         assert problems(wire) == (f"{place.at(key)}: {what}",)
 
-    @every_event
-    @thorough
-    @given(data=st.data())
-    def test_what_is_unknown_is_found(self, cls: Any, data: st.DataObject) -> None:
-        event = data.draw(valid(cls))
+    def what_is_unknown_is_found(self, event: Any, data: st.DataObject) -> None:
         wire = wire_of(event)
         place = data.draw(st.sampled_from(list(places(event, wire))))
         place.wire["zzz"] = 1
         assert problems(wire) == (f"{place.at('zzz')}: unknown",)
 
-    @every_event
-    @thorough
-    @given(data=st.data())
-    def test_a_wrong_type_is_found(self, cls: Any, data: st.DataObject) -> None:
-        event = data.draw(valid(cls))
+    def a_wrong_type_is_found(self, event: Any, data: st.DataObject) -> None:
         wire = wire_of(event)
         every = [(place, key) for place in places(event, wire) for key in sorted(changeable(place))]
         place, key = data.draw(st.sampled_from(every))
         place.wire[key] = True if may_be_a_list(place, key) else []
         (problem,) = problems(wire)
         assert problem.startswith(f"{place.at(key)}: must be ")
-
-    @every_event
-    @thorough
-    @given(data=st.data())
-    def test_nothing_but_invalid_event_is_raised(self, cls: Any, data: st.DataObject) -> None:
-        event = data.draw(whatever(cls))
-        wire = wire_of(event)
-        every = [(place, key) for place in places(event, wire) for key in sorted(place.wire)]
-        place, key = data.draw(st.sampled_from(every))
-        place.wire[key] = data.draw(json_values)
-        problems(wire)
 
 
 def test_sound_is_checked_in_less_time_than_it_takes_to_decode_it() -> None:
