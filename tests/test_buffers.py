@@ -11,7 +11,7 @@ from reelthyme_sync.audio.buffers import InputBuffer, OutputBuffer
 from reelthyme_sync.audio.fading import FADE
 from reelthyme_sync.errors import AudioUnavailable
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 def samples(count: int) -> bytes:

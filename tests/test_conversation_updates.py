@@ -399,7 +399,7 @@ class TestValues:
                     told(conversation, ConversationItemDeleted(item_id=f"a{number}"))
         finally:
             stop.set()
-            reader.join(10)
+            reader.join(20)
         assert not reader.is_alive()
         assert failures == []
 

@@ -54,7 +54,7 @@ def test_a_get_waits_for_a_put():
     got: list[int] = []
     thread = run(lambda: got.append(box.get()))
     box.put(7)
-    thread.join(5)
+    thread.join(20)
     assert got == [7]
 
 
@@ -65,7 +65,7 @@ def test_the_end_frees_every_put_that_waits_for_room():
     threads = [run(lambda: answers.append(box.put(1))) for _ in range(5)]
     box.end()
     for thread in threads:
-        thread.join(5)
+        thread.join(20)
     assert answers == [False] * 5
 
 
@@ -75,7 +75,7 @@ def test_lifting_the_bound_lets_a_waiting_put_go_on():
     answers: list[bool] = []
     thread = run(lambda: answers.append(box.put(1)))
     box.lift_bound()
-    thread.join(5)
+    thread.join(20)
     assert answers == [True]
     assert all(box.put(number, timeout=0) for number in range(100))
 
@@ -113,8 +113,8 @@ def test_every_item_goes_to_exactly_one_of_many_threads():
     takers = [run(take) for _ in range(4)]
     putters = [run(lambda start=start: [box.put(start + i) for i in range(100)]) for start in (0, 100, 200)]
     for putter in putters:
-        putter.join(10)
+        putter.join(20)
     box.end()
     for taker in takers:
-        taker.join(10)
+        taker.join(20)
     assert sorted(got) == list(range(300))

@@ -121,7 +121,7 @@ class TestReaching:
             ports = silent_port, urlsplit(url).port
             found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number)) for number in ports]
             monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-            with connect(url="ws://two.example/", open_timeout=0.6) as session:
+            with connect(url="ws://two.example/", open_timeout=2.4) as session:
                 assert list(session.events()) == []
 
     def test_small_frames_are_not_held_back(self, monkeypatch):
@@ -210,11 +210,13 @@ class TestRefusal:
             error = failure(url)
         assert (error.status, len(error.body)) == (503, 65536)
 
-    def test_a_body_that_drips_is_cut_at_the_deadline(self):
+    def test_a_body_that_drips_is_cut_at_the_deadline(self, clock):
         def dripping(far):
             far.read_request()
             far.send(b"HTTP/1.1 401 No\r\nContent-Length: 1000\r\n\r\n")
-            far.drip(b"x" * 1000, every=0.02)
+            far.drip(b"x" * 3, every=0.02)
+            clock.let_go()
+            far.drip(b"x" * 997, every=0.02)
 
         began = monotonic()
         with peer(dripping) as url:
@@ -418,12 +420,40 @@ STALLS = {
 """Peers that never come to an end, and the step in which the client is then."""
 
 
+class HeldClock:
+    """Stands until it is let go: a machine that stands still before a step is no reason to end in another one."""
+
+    def __init__(self) -> None:
+        self._held_at = monotonic()
+        self._late: float | None = None
+
+    def let_go(self) -> None:
+        self._late = monotonic() - self._held_at
+
+    def __call__(self) -> float:
+        return self._held_at if self._late is None else monotonic() - self._late
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The one of the deadline."""
+    clock = HeldClock()
+    monkeypatch.setattr("reelthyme_sync.transport.opening.monotonic", clock)
+    return clock
+
+
 class TestDeadline:
     @pytest.mark.parametrize("stall", STALLS)
-    def test_there_is_one_for_the_whole_way(self, stall):
+    def test_there_is_one_for_the_whole_way(self, stall, clock):
         behave, scheme, step = STALLS[stall]
         began = monotonic()
-        with peer(behave) as url:
+
+        def reached(far):
+            far.sock.recv(1, socket.MSG_PEEK)
+            clock.let_go()
+            behave(far)
+
+        with peer(reached) as url:
             error = failure(url.replace("ws:", scheme), open_timeout=0.3)
             assert monotonic() - began < PATIENCE / 2
         assert "timed out after 0.3 s, " in str(error)
@@ -436,9 +466,15 @@ class TestDeadline:
         assert monotonic() - began < PATIENCE / 2
         assert "timed out after 0.3 s, while connecting to" in str(error)
 
-    def test_also_for_a_proxy_that_drips(self):
+    def test_also_for_a_proxy_that_drips(self, clock):
         began = monotonic()
-        with running(dripping_proxy) as proxy:
+
+        def reached(client):
+            client.file.peek(1)
+            clock.let_go()
+            dripping_proxy(client)
+
+        with running(reached) as proxy:
             error = failure("ws://127.0.0.1:9/", proxy=f"http://{proxy.address}", open_timeout=0.3)
             assert monotonic() - began < PATIENCE / 2
         assert "timed out after 0.3 s, while the proxy" in str(error)

@@ -195,12 +195,13 @@ def test_a_device_that_cannot_be_closed_holds_nobody_up(
         speaker.close()
     assert "does not let go of the speaker" in caplog.text
     card.closing = ended.set  # the next one is not held up, while this one still is
+    monkeypatch.setattr(portaudio, "CLOSE_WITHIN", 20.0)
     PyAudioMicrophone().close()
     assert ended.is_set()
     released.set()
     for thread in threading.enumerate():
         if thread.name.startswith("reelthyme-device"):
-            thread.join(5.0)
+            thread.join(20.0)
 
 
 def test_the_library_is_only_called_under_its_lock(card: SoundCard) -> None:

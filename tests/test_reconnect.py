@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from peers import frame, peer
+from peers import close_frame, frame, peer
 
 from reelthyme_sync import ConnectFailed, ConnectionClosed, ConnectionLost, Reconnect, Session, endpoints
 from reelthyme_sync.events import (
@@ -389,7 +389,10 @@ class TestClosing:
         def listening(far):
             far.handshake()
             far.send(frame(b'{"type": "session.created", "session": {}}'))
-            received.extend(far.read_until_gone())
+            for message in iter(far.read, (-1, b"")):
+                received.append(message)
+                if message[0] == 8:
+                    far.send(close_frame(1000))
 
         with peer(breaking) as first, peer(listening) as second:
             urls = iter([first, second])

@@ -290,12 +290,12 @@ def test_a_server_that_gives_no_ids_is_understood_more_than_once():
 def test_ten_thousand_deltas_take_microseconds_each():
     def seconds(count):
         book, delta = ReplyBook(), sound(bytes(4800))
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in range(count):
             book.process_event(delta)
             book.process_event(said("word "))
         book.process_event(done())
-        return (time.perf_counter() - began) / count
+        return (time.process_time() - began) / count
 
     assert min(seconds(10_000) for _ in range(3)) < 200e-6
 

@@ -12,7 +12,7 @@ from reelthyme_sync.pcm import BYTES_PER_SAMPLE
 RATE = 24_000
 BLOCK = 240
 RATES = [48_000, 44_100, 16_000]
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 def sine(rate: int, samples: int) -> bytes:

@@ -71,7 +71,7 @@ def test_devices_that_share_a_clock_are_in_step(clock):
 
     microphone = SoftwareMicrophone(clock=clock, tap=left.extend)
     speaker = SoftwareSpeaker(clock=clock, tap=note)
-    assert enough.wait(5)
+    assert enough.wait(20)
     speaker.close()
     microphone.close()
     assert abs(len(left) - len(right)) <= ms_to_bytes(20)

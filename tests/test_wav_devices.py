@@ -9,7 +9,7 @@ from reelthyme_sync.audio.wav_devices import WavMicrophone, WavSpeaker
 from reelthyme_sync.pcm import ms_to_bytes, silence
 
 LOUD = b"\x11\x11"
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 def sound(ms: float) -> bytes:

