@@ -19,6 +19,8 @@ from typing import Final
 
 import attrs
 
+from ._bell import Bell
+
 log = logging.getLogger("reelthyme_sync")
 
 END_WITHIN: Final = 1.9
@@ -57,7 +59,7 @@ _residents: Final[dict[Resident, int]] = {}
 
 _leaving = threading.Event()
 _killed = threading.Event()
-_gone: Final = threading.Event()  # never set: the process itself ends the wait
+_gone: Final = Bell()  # never rung: the process itself ends the wait
 
 
 def end_all(all_told: Callable[[], object] = lambda: None, *, killed: bool = False) -> None:
@@ -92,7 +94,7 @@ def hold() -> None:
     thread = threading.current_thread()
     runs_on = thread is threading.main_thread() and not _killed.is_set()
     if _leaving.is_set() and not runs_on and not thread.name.startswith("reelthyme-"):
-        _gone.wait(END_WITHIN)
+        _gone.wait_for(lambda: False, END_WITHIN)
 
 
 def _left(residents: list[Resident], deadline: float) -> list[Resident]:

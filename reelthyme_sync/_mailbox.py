@@ -1,16 +1,19 @@
 """A queue with an end: between the caller's thread and the reader or the writer.
 
-A ``queue.Queue`` carries the items. What it lacks is added: an end that stays (every later ``get`` meets it), a ``put``
-that tells whether it came before the end, and a bound that can be lifted while somebody waits for room. Who takes an
-item that is there takes no lock: reader and consumer, holding each other up at one, took twice as long.
+It has what a ``queue.Queue`` lacks: an end that stays (every later ``get`` meets it), a ``put`` that tells whether it
+came before the end, and a bound that can be lifted while somebody waits for room. Who takes an item takes no lock:
+reader and consumer, holding each other up at one, took twice as long; and SIGTERM stops a main thread that is putting
+one in, lock and all, while the writer is still to send what is there: once in 30 ends it could not.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import inf
+from time import monotonic
 from typing import Generic, TypeVar
 
 from ._bell import Bell
@@ -30,11 +33,10 @@ class Mailbox(Generic[T]):
     """
 
     def __init__(self, max_queue: int = 0) -> None:
-        waiting: queue.Queue[T] = queue.Queue()
-        self._items: deque[T] = waiting.queue  # its own operations are atomic
-        self._lock = waiting.mutex
+        self._items: deque[T] = deque()  # its own operations are atomic
+        self._lock = threading.Lock()  # of those who put in, or end
         self._news = Bell()  # or ended
-        self._room = waiting.not_full  # or none needed any more
+        self._room = Bell()  # or none needed any more
         self._max_queue = max_queue
         self._ended = False
 
@@ -44,13 +46,16 @@ class Mailbox(Generic[T]):
         Raises:
             TimeoutError: there was no room for that long.
         """
-        with self._lock:
-            if self._max_queue and not self._room.wait_for(self._takes, timeout):
+        deadline = inf if timeout is None else monotonic() + timeout
+        while True:
+            with self._lock:
+                if self._ended:
+                    return False
+                if self._takes():
+                    self._append(item)
+                    return True
+            if not self._room.wait_for(self._takes, _left(deadline)):
                 raise TimeoutError
-            if self._ended:
-                return False
-            self._append(item)
-            return True
 
     def push(self, item: T) -> bool:
         """Add an item although there may be no room, and without waiting. False if the end came first."""
@@ -73,8 +78,7 @@ class Mailbox(Generic[T]):
         except IndexError:
             return self.get(timeout)  # somebody else was quicker
         if self._max_queue:
-            with self._lock:
-                self._room.notify()
+            self._room.ring()
         return item
 
     @property
@@ -89,7 +93,7 @@ class Mailbox(Generic[T]):
         with self._lock:
             self._items.extendleft(reversed(kept))
             self._news.ring()
-            self._room.notify_all()
+            self._room.ring()
 
     def rest(self) -> list[T]:
         """Take all that is left in a mailbox that has ended."""
@@ -100,13 +104,13 @@ class Mailbox(Generic[T]):
         with self._lock:
             self._ended = True
             self._news.ring()
-            self._room.notify_all()
+            self._room.ring()
 
     def lift_bound(self) -> None:
         """Let every blocked ``put`` go on, and never block one again."""
         with self._lock:
             self._max_queue = 0
-            self._room.notify_all()
+            self._room.ring()
 
     def _append(self, item: T) -> None:
         self._items.append(item)
@@ -128,3 +132,7 @@ class Mailbox(Generic[T]):
 
     def _takes(self) -> bool:
         return self._ended or not self._max_queue or len(self._items) < self._max_queue
+
+
+def _left(deadline: float) -> float | None:
+    return None if deadline == inf else deadline - monotonic()

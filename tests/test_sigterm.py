@@ -2,9 +2,12 @@
 
 import signal
 import sys
+import threading
 
 import pytest
-from processes import READY, Script, server, serving
+from processes import PATIENCE, READY, Script, server, serving
+
+from reelthyme_sync._mailbox import Mailbox
 
 __all__ = ["server"]  # a fixture
 
@@ -92,6 +95,38 @@ session.receive()
         line.wait_ended()
         assert line.close_codes == [1000]
 
+    def test_a_main_thread_that_holds_a_lock_of_ours_is_let_go_until_it_has_given_it_back(self, server):
+        script = Script(
+            """
+from reelthyme_sync._passage import Passage
+from reelthyme_sync._sigterm import Termination
+send, fetch = Passage._send, Termination._fetch_main_thread
+go, inside = threading.Event(), threading.Event()
+def slowly(passage, *arguments):
+    if go.is_set():
+        with passage._changed:  # nothing can be told to end
+            os.kill(os.getpid(), signal.SIGTERM)
+        while not passage._shut: time.sleep(0.001)
+        with passage._changed:  # all has been told, and cannot end
+            inside.set()
+            time.sleep(0.5)
+    return send(passage, *arguments)
+def just_then(termination):
+    inside.wait()
+    fetch(termination)
+Passage._send, Termination._fetch_main_thread = slowly, just_then
+session = connect(url=URL, reconnect=Reconnect())
+session.send(say("a"))
+go.set()
+session.send(say("b"))
+""",
+            server,
+        )
+        line = server.line()
+        assert script.end() == (-signal.SIGTERM, "")
+        line.wait_ended()
+        assert line.close_codes == [1000]
+
     def test_told_twice_it_ends_once(self):
         with serving(mute=True) as server:
             script = Script(f"session = connect(url=URL)\n{READY}session.receive()", server, gives_up=True)
@@ -172,3 +207,13 @@ print("fine", flush=True)
         )
         assert script.read() == "fine"
         assert script.end() == (0, "")
+
+
+def test_what_waits_can_be_sent_while_the_main_thread_is_stopped_in_the_middle_of_a_put():
+    box, taken = Mailbox[str](1), []
+    box.put("waiting")
+    with box._lock:  # as the signal finds the main thread
+        writer = threading.Thread(target=lambda: taken.append(box.get()), daemon=True)
+        writer.start()
+        writer.join(PATIENCE)
+        assert taken == ["waiting"]
