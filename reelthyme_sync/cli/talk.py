@@ -11,6 +11,7 @@ from rich.console import Console
 from ..audio.wav import read_wav, without_silent_end
 from ..errors import AudioUnavailable
 from ..pcm import bytes_to_ms
+from ..reconnect import Reconnect
 from .conversation import Conversation
 from .directors import OneRecording, forever
 from .invitation import echo_control, invite
@@ -27,7 +28,8 @@ def talk(arguments: argparse.Namespace) -> int:
     """Hold the conversation that the arguments describe."""
     console = Console()
     words = _words(arguments) if arguments.input else None  # before the output is opened, which wipes it
-    with partner(arguments, console) as session, Sound(arguments.output) as sound:
+    lasting = Reconnect() if words is None else None  # of a recording nobody would repeat what was lost
+    with partner(arguments, console, reconnect=lasting) as session, Sound(arguments.output) as sound:
         conversation = (
             _live(arguments, console, sound) if words is None else _recorded(words, arguments, console, sound)
         )

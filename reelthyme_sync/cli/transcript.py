@@ -9,8 +9,10 @@ from rich.text import Text
 
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
+    Disconnected,
     Error,
     FunctionCall,
+    Reconnected,
     ResponseDone,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputItemDone,
@@ -18,7 +20,14 @@ from ..events import (
     ServerEvent,
 )
 
-_STYLES = {"you": "bold cyan", "assistant": "bold green", "tool": "bold yellow", "cut": "bold red", "error": "bold red"}
+_STYLES = {
+    "you": "bold cyan",
+    "assistant": "bold green",
+    "tool": "bold yellow",
+    "cut": "bold red",
+    "line": "bold red",
+    "error": "bold red",
+}
 
 
 class Transcript:
@@ -46,6 +55,10 @@ class Transcript:
                 self.line("tool", f"{name}({arguments})")
             case ResponseDone():
                 self._end_line()
+            case Disconnected(message=message):
+                self.line("line", f"was lost, and is being opened again: {message}")
+            case Reconnected(planned=False):
+                self.line("line", "is open again; what was cut off has to be asked again")
             case Error(error=detail):
                 self.line("error", detail.message)
 
