@@ -1,15 +1,16 @@
 """A queue with an end: between the caller's thread and the reader or the writer.
 
-It has what a ``queue.Queue`` lacks: an end that stays (every later ``get`` meets it), a ``put`` that tells whether it
-came before the end, and a bound that can be lifted while somebody waits for room. Who takes an item takes no lock:
-reader and consumer, holding each other up at one, took twice as long; and SIGTERM stops a main thread that is putting
-one in, lock and all, while the writer is still to send what is there: once in 30 ends it could not.
+A ``queue.Queue`` carries the items. What it lacks is added: an end that stays (every later ``get`` meets it), a ``put``
+that tells whether it came before the end, and a bound that can be lifted while somebody waits for room. Who takes an
+item takes no lock: reader and consumer, holding each other up at one, took twice as long; and SIGTERM stops a main
+thread that is putting one in, lock and all, while the writer is still to send what is there: once in 30 ends it could
+not.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
+import queue
 from collections import deque
 from collections.abc import Callable, Iterator
 from math import inf
@@ -33,8 +34,9 @@ class Mailbox(Generic[T]):
     """
 
     def __init__(self, max_queue: int = 0) -> None:
-        self._items: deque[T] = deque()  # its own operations are atomic
-        self._lock = threading.Lock()  # of those who put in, or end
+        waiting: queue.Queue[T] = queue.Queue()
+        self._items: deque[T] = waiting.queue  # its own operations are atomic
+        self._lock = waiting.mutex  # of those who put in, or end
         self._news = Bell()  # or ended
         self._room = Bell()  # or none needed any more
         self._max_queue = max_queue
