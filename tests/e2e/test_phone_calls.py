@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from samples.phone_calls.app import create_app  # noqa: E402
+from samples.phone_calls.conversation import Conversation  # noqa: E402
 from samples.phone_calls.webhook import Once, create_endpoint  # noqa: E402
 
 SECRET = TEST_WEBHOOK_SECRET
@@ -116,9 +117,15 @@ def test_an_order_is_asked_for_by_keys_and_the_goodbye_sounds_before_the_line_go
     assert [who for who, _ in said.lines] == ["assistant", "assistant", "caller", "assistant"]
 
 
-def test_whoever_says_more_while_the_goodbye_sounds_stays_on_the_line(server, web, said):
-    phone = server.ring(web, secret=SECRET, says=["Good bye."])
-    said.wait_for("Thank you for calling")  # made, and by far not heard yet
+def test_whoever_says_more_while_the_goodbye_sounds_stays_on_the_line(server, web, said, monkeypatch):
+    def end_call(conversation: Conversation) -> str:
+        """End the call, when the caller says good bye."""
+        return brief(conversation) * 4
+
+    brief = Conversation.end_call
+    monkeypatch.setattr(Conversation, "end_call", end_call)
+    phone = server.ring(web, secret=SECRET, says=["Good bye."], pace=2)
+    said.wait_for("Thank you for calling")  # made, and for seconds not heard yet
     phone.say("What is six times seven?")
     phone.wait_heard("42", PATIENCE)
     assert phone.status == "answered"

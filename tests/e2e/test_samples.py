@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -13,25 +14,42 @@ import pytest
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
-def run(sample: str, *arguments: str, typed: str = "") -> list[str]:
-    """The lines that it prints, once it has ended by itself and without complaint."""
+def start(sample: str, *arguments: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-W", "error", SAMPLES / sample, *arguments],
-        input=typed,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
         env=environment,
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
 
 
-@pytest.fixture
-def question() -> str:
-    with resources.as_file(resources.files("reelthyme_sync") / "recordings" / "question_3.wav") as path:
-        return str(path)
+def end(process: subprocess.Popen[str], typed: str = "") -> list[str]:
+    """The lines that it prints, once it has ended by itself and without complaint."""
+    try:
+        printed, errors = process.communicate(typed, timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, errors) == (0, "")
+    return printed.splitlines()
+
+
+def run(sample: str, *arguments: str, typed: str = "") -> list[str]:
+    return end(start(sample, *arguments), typed)
+
+
+@pytest.fixture(scope="module")
+def spoken() -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Those that take the time that speech takes, side by side."""
+    with resources.as_file(resources.files("reelthyme_sync") / "recordings" / "question_3.wav") as question:
+        processes = {sample: start(sample, str(question)) for sample in ("voice_chat.py", "push_to_talk.py")}
+        processes["long_call.py"] = start("long_call.py")
+        yield processes
+    for process in processes.values():
+        process.kill()
+        process.communicate()
 
 
 def test_text_chat():
@@ -47,19 +65,19 @@ def test_tools():
     assert "sunny" in answer
 
 
-def test_voice_chat_from_a_recording(question):
-    printed = run("voice_chat.py", question)
+def test_voice_chat_from_a_recording(spoken):
+    printed = end(spoken["voice_chat.py"])
     assert printed[0] == "Speak."
     assert "six times seven" in printed[1]
     assert "42" in printed[2]
 
 
-def test_push_to_talk_from_a_recording(question):
-    assert "42" in run("push_to_talk.py", question)[-1]
+def test_push_to_talk_from_a_recording(spoken):
+    assert "42" in end(spoken["push_to_talk.py"])[-1]
 
 
-def test_long_call_outlives_its_connections():
-    printed = run("long_call.py")
+def test_long_call_outlives_its_connections(spoken):
+    printed = end(spoken["long_call.py"])
     assert "3 times 3 is 9." in printed
     assert "9 times 9 is 81." in printed
     assert any(line.startswith("[a new connection; the server has been told") for line in printed)
