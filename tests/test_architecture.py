@@ -4,8 +4,6 @@ import ast
 import functools
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).parent.parent / "reelthyme_sync"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -216,28 +214,44 @@ def row(module: str) -> int:
     return ROWS[module]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_point_down(path):
-    upward = {name for name in own_imports(path) if row(name) > row(name_of(path))}
-    assert not upward, f"{name_of(path)} imports {sorted(upward)} from above"
+def test_imports_point_down():
+    upward = {
+        name_of(path): names
+        for path in MODULES
+        if (names := {name for name in own_imports(path) if row(name) > row(name_of(path))})
+    }
+    assert not upward, "imported from above"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_pure_files_know_no_thread_no_socket_and_no_time(path):
-    name = name_of(path)
-    if any(name == pure or name.startswith(pure + ".") for pure in PURE):
-        assert not imports(path) & IMPURE
+def test_pure_files_know_no_thread_no_socket_and_no_time():
+    impure = {name_of(path): names for path in MODULES if is_pure(name_of(path)) and (names := imports(path) & IMPURE)}
+    assert not impure
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_packages_stay_in_their_homes(path):
-    for package in {name.partition(".")[0] for name in imports(path)} & HOMES.keys():
-        assert name_of(path).startswith(HOMES[package]), f"{package} belongs into {HOMES[package]}"
+def is_pure(name: str) -> bool:
+    return any(name == pure or name.startswith(pure + ".") for pure in PURE)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_extras_and_slow_packages_are_imported_when_they_are_called(path):
-    assert not {name.partition(".")[0] for name in imports(path, top_level_only=True)} & LATE
+def test_packages_stay_in_their_homes():
+    strangers = {
+        name_of(path): names
+        for path in MODULES
+        if (
+            names := {
+                package for package in packages(path) & HOMES.keys() if not name_of(path).startswith(HOMES[package])
+            }
+        )
+    }
+    assert not strangers
+
+
+def test_extras_and_slow_packages_are_imported_when_they_are_called():
+    early = {name_of(path): names for path in MODULES if (names := packages(path, top_level_only=True) & LATE)}
+    assert not early
+
+
+def packages(path: Path, *, top_level_only: bool = False) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path, top_level_only=top_level_only)}
 
 
 def test_session_and_audio_do_not_know_each_other():
@@ -248,12 +262,20 @@ def test_session_and_audio_do_not_know_each_other():
             assert not any(name.startswith("audio") for name in own_imports(path))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_files_are_small(path):
-    limit = 620 if name_of(path).startswith("events") else 400
-    assert len(path.read_text().splitlines()) <= limit
+def test_files_are_small():
+    long = {
+        name_of(path): lines
+        for path in MODULES
+        if (lines := lines_of(path)) > (620 if name_of(path).startswith("events") else 400)
+    }
+    assert not long
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "samples").glob("*.py")), ids=lambda path: path.name)
-def test_samples_are_short(path):
-    assert len(path.read_text().splitlines()) <= 60
+def test_samples_are_short():
+    samples = sorted((PACKAGE.parent / "samples").glob("*.py"))
+    assert samples
+    assert not {path.name: lines for path in samples if (lines := lines_of(path)) > 60}
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text().splitlines())
