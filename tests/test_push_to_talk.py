@@ -355,7 +355,7 @@ class TestOverARealSocket:
     def test_an_answer_is_interrupted_anywhere_on_its_way(self, session, microphone, push_to_talk):
         talk = push_to_talk()
         for kind in MOMENTS:
-            ask(talk, microphone, noise(200, 1000))
+            ask(talk, microphone, noise(200, 3000))
             receive(session, kind)
         ask(talk, microphone, recording(3))
         answers = iter(lambda: receive(session, ResponseOutputAudioTranscriptDone).transcript, "6 times 7 is 42.")
