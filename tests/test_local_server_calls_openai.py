@@ -10,6 +10,7 @@ from webrtc_peer import calling
 
 from reelthyme_sync import pcm
 from reelthyme_sync.local_server import serve
+from reelthyme_sync.local_server.webrtc import peer
 
 KEY = "sk-right-0123456789"
 
@@ -39,7 +40,9 @@ def calling_by(ask):
     return calling(asking), found
 
 
-def test_it_makes_a_call_follows_it_and_hangs_up(client):
+def test_it_makes_a_call_follows_it_and_hangs_up(client, monkeypatch):
+    monkeypatch.setattr(peer, "_FLUSH_WITHIN", PATIENCE)  # 0.5 s pass when a machine stands still
+
     def ask(offer):
         return client.realtime.calls.create(sdp=offer, session={"type": "realtime", "instructions": "Be brief."})
 
@@ -62,13 +65,13 @@ def test_it_makes_a_call_follows_it_and_hangs_up(client):
 
     async def call():
         connecting, found = calling_by(ask)
-        async with connecting as peer:
+        async with connecting as far_side:
             told = await asyncio.to_thread(follow, found[0])
             assert told.index("output_audio_buffer.started") < len(told) - 1 > told.index("response.done")
             assert "response.output_audio.delta" not in told
-            await asyncio.wait_for(peer.closed.wait(), PATIENCE)
-            assert [event["type"] for event in peer.events if event["type"] in told] == told
-            assert len(bytes(peer.heard).replace(b"\0\0", b"")) > pcm.ms_to_bytes(1000)
+            await asyncio.wait_for(far_side.closed.wait(), PATIENCE)
+            assert [event["type"] for event in far_side.events if event["type"] in told] == told
+            assert len(bytes(far_side.heard).replace(b"\0\0", b"")) > pcm.ms_to_bytes(1000)
 
     asyncio.run(call())
 
@@ -82,8 +85,8 @@ def test_a_browser_calls_with_its_secret(client):
 
     async def call():
         connecting, found = calling_by(ask)
-        async with connecting as peer:
-            created = await peer.event("session.created")
+        async with connecting as far_side:
+            created = await far_side.event("session.created")
             assert created["session"]["instructions"] == "Be brief."
             assert found[0].startswith("rtc_")
 

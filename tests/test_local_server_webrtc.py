@@ -335,7 +335,9 @@ def test_many_events_arrive_in_order():
 # --- ends
 
 
-def test_the_last_events_of_a_call_arrive_before_its_end():
+def test_the_last_events_of_a_call_arrive_before_its_end(monkeypatch):
+    monkeypatch.setattr(peer, "_FLUSH_WITHIN", PATIENCE)  # 0.5 s pass when a machine stands still
+
     async def scenario():
         async with call_from() as (call, far_side):
             text = "x" * 2000  # more than is under way at a time
