@@ -28,7 +28,7 @@ def certificate(tmp_path, monkeypatch):
 
 
 A_FEW = 200
-"""Of which each may keep some 20 KB before it is noticed: of a thousand, 5."""
+"""Of which each may keep five times as much as each of a thousand before it is noticed."""
 
 SOME_OR_MANY = pytest.mark.parametrize("count", [A_FEW, pytest.param(1000, marks=pytest.mark.slow)])
 
