@@ -62,6 +62,11 @@ def wait_until(look: Callable[[], Any], explain: Callable[[], object] = lambda: 
     return found
 
 
+def address(web: Process) -> str:
+    """Waits until it listens."""
+    return web.wait_for(r"Listening at: (http://\S+)")[1]
+
+
 def transcript(web: str, call_id: str, last_event_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
     """Everything that a reader is told until the call ends, with the numbers."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}

@@ -7,11 +7,12 @@ import threading
 import pytest
 import requests
 from keys import TEST_WEBHOOK_SECRET
-from machines import PATIENCE, conversation, transcript, wait_until
+from machines import PATIENCE, address, conversation, transcript, wait_until
 from webhook_endpoint import endpoint
 
 from reelthyme_sync import connect
 from reelthyme_sync.local_server import outputs
+from reelthyme_sync.local_server.brain import Brain
 from reelthyme_sync.testing import signed_webhook
 
 pytest_plugins = ["machine_room"]
@@ -31,7 +32,7 @@ HEARD = [words for who, words in SAID if who == "assistant"]
 
 
 def ring(server, web, *says):
-    return server.ring(f"{web}/openai", secret=TEST_WEBHOOK_SECRET, says=says, pace=4, rings_for=60)
+    return server.ring(f"{web}/openai", secret=TEST_WEBHOOK_SECRET, says=says, pace=8, rings_for=60)
 
 
 def finish(phone):
@@ -50,13 +51,12 @@ def finish(phone):
         pytest.param("leased", "prefork", "threads", marks=pytest.mark.slow),
         pytest.param("accepted", "threads", "prefork", marks=pytest.mark.slow),
         pytest.param("connected", "prefork", "threads", marks=pytest.mark.slow),
-        ("called", "threads", "prefork"),
+        pytest.param("called", "threads", "prefork", marks=pytest.mark.slow),  # as where two turns are taken
         ("output", "prefork", "threads"),
         pytest.param("answering", "threads", "prefork", marks=pytest.mark.slow),
     ],
 )
-def test_a_worker_is_killed(server, start_worker, start_web, moment, pool, next_pool):
-    web = start_web("web")
+def test_a_worker_is_killed(server, web, start_worker, moment, pool, next_pool):
     first = start_worker("first", pool, dies=moment)
     first.wait_for("ready")
     phone = ring(server, web, ORDER)
@@ -68,32 +68,48 @@ def test_a_worker_is_killed(server, start_worker, start_web, moment, pool, next_
 
 @pytest.mark.parametrize("moment", ["known", pytest.param("queued", marks=pytest.mark.slow)])
 def test_a_web_worker_is_killed_as_it_takes_a_webhook(server, start_worker, start_web, moment):
-    start_worker("worker", "threads").wait_for("ready")
-    web = start_web("web", dies=f"{moment}:alone")
+    worker, dying = start_worker("worker", "threads"), start_web("web", dies=f"{moment}:alone")
+    worker.wait_for("ready")
+    web = address(dying)
     phone = ring(server, web, ORDER)
     assert finish(phone) == HEARD
     assert conversation(transcript(web, phone.call_id)) == SAID
 
 
-def test_a_call_of_a_function_is_not_written_to_its_end(server, redis, start_worker, start_web, monkeypatch):
-    slices = outputs.ToolCall.slices
-    slow = 64_000  # ms for each piece: 8 s of this server's time
-    monkeypatch.setattr(
-        outputs.ToolCall, "slices", lambda call: (outputs.Slice(each.events, slow) for each in slices(call))
-    )
-    web, first = start_web("web"), start_worker("first", "prefork")
+def test_a_call_of_a_function_is_not_written_to_its_end(server, redis, web, start_worker, monkeypatch):
+    looked_back = threading.Event()
+    slices, retrieve = outputs.ToolCall.slices, Brain._retrieve_item
+
+    def paused(call):
+        for each in slices(call):
+            yield each
+            while not looked_back.is_set():
+                yield outputs.Slice([], 160.0)  # 20 ms of this server's time
+
+    def watched(brain, event):
+        found = retrieve(brain, event)
+        if found[0].item.type == "function_call":
+            assert found[0].item.status == "in_progress"
+            looked_back.set()
+        return found
+
+    monkeypatch.setattr(outputs.ToolCall, "slices", paused)
+    monkeypatch.setattr(Brain, "_retrieve_item", watched)
+    first = start_worker("first", "prefork")
     first.wait_for("ready")
     phone = ring(server, web, ORDER)
+    phone.wait("answered", PATIENCE)
+    second = start_worker("second", "threads")
     wait_until(lambda: "order_status" in str(redis.xrange(f"words:{phone.call_id}")))
     first.kill()
-    second = start_worker("second", "threads")
     assert finish(phone) == HEARD
+    assert looked_back.is_set()
     assert conversation(transcript(web, phone.call_id)) == SAID
     assert "Traceback" not in second.log.read_text()
 
 
-def test_two_turns_are_taken_while_nobody_follows(server, redis, start_worker, start_web):
-    web, first = start_web("web"), start_worker("first", "threads", dies="called")
+def test_two_turns_are_taken_while_nobody_follows(server, web, start_worker):
+    first = start_worker("first", "threads", dies="called")
     first.wait_for("ready")
     phone = ring(server, web, ORDER)
     first.wait()
@@ -110,8 +126,8 @@ def test_two_turns_are_taken_while_nobody_follows(server, redis, start_worker, s
     assert sorted(said[3:]) == [SAID[4], SAID[3], ("user", "What is three plus four?")]
 
 
-def test_redis_is_away_for_five_seconds(server, database, start_worker, start_web):
-    web, worker = start_web("web"), start_worker("worker", "threads")
+def test_redis_is_away_for_five_seconds(server, database, web, start_worker):
+    worker = start_worker("worker", "threads")
     worker.wait_for("ready")
     phone = ring(server, web)
     phone.wait_heard("welcome", PATIENCE)
@@ -138,8 +154,7 @@ def post(web, webhook):
     return requests.post(f"{web}/openai", data=body, headers=headers, timeout=PATIENCE).status_code
 
 
-def test_a_webhook_that_cannot_be_taken_is_taken_when_it_comes_again(database, redis, start_web, webhook):
-    web = start_web("web")
+def test_a_webhook_that_cannot_be_taken_is_taken_when_it_comes_again(database, redis, web, webhook):
     phone, told = webhook
     database.kill()
     assert post(web, told) == 500
@@ -148,8 +163,8 @@ def test_a_webhook_that_cannot_be_taken_is_taken_when_it_comes_again(database, r
     assert redis.smembers("calls") == {phone.call_id}
 
 
-def test_after_the_end_there_is_nothing_more_to_tell_and_nothing_to_follow(redis, start_worker, start_web, webhook):
-    web, worker = start_web("web"), start_worker("worker", "threads")
+def test_after_the_end_there_is_nothing_more_to_tell_and_nothing_to_follow(redis, web, start_worker, webhook):
+    worker = start_worker("worker", "threads")
     phone, told = webhook
     assert post(web, told) == 200
     phone.wait_heard("welcome", PATIENCE)
@@ -164,7 +179,6 @@ def test_after_the_end_there_is_nothing_more_to_tell_and_nothing_to_follow(redis
 
 
 @pytest.mark.parametrize("number", ["", "$", "x", "1-99999999999999999999"])
-def test_a_reader_who_makes_up_a_number_is_told_everything(redis, start_web, number):
-    web = start_web("web")
+def test_a_reader_who_makes_up_a_number_is_told_everything(redis, web, number):
     redis.xadd("words:rtc_1", {"message": '{"kind":"ended","why":"the call is over"}'})
     assert [message["kind"] for _, message in transcript(web, "rtc_1", number)] == ["ended"]
