@@ -59,9 +59,9 @@ def opened(tab, pages):
         yield page
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture
 def orphan(user, pages):
-    """A page whose server is killed before the first test, since browsers take 15 s to be sure of it."""
+    """A page whose server has been killed."""
     with tab_of(user) as tab, opened(tab, pages) as page, server_process() as (process, url):
         call(page, secret_of(url))
         process.kill()
@@ -102,7 +102,10 @@ def wait_for(page, condition):
     return page.evaluate(f"current.told.find(({{detail: event}}) => {condition}).detail")
 
 
-def test_a_question_into_the_microphone_is_understood_and_the_answer_is_heard(page, server):
+def test_a_question_is_understood_and_the_answer_heard_while_a_page_finds_out_that_its_server_was_killed(
+    page, server, orphan
+):
+    """Both take 15 s, and the time of a browser that waits is free."""
     call(page, secret_of(server.url))
     assert page.evaluate("loudness(current.audioElement.srcObject, 0.1)") > 0.1
     said = wait_for(page, "event?.type === 'conversation.item.input_audio_transcription.completed'")
@@ -112,6 +115,9 @@ def test_a_question_into_the_microphone_is_understood_and_the_answer_is_heard(pa
     types = page.evaluate("current.told.map(({detail}) => detail?.type)")
     assert "response.output_audio.delta" not in types
     assert types.index("reelthyme.call_id") < types.index("session.created")
+    orphan.wait_for_function("current.state === 'failed'", timeout=60_000)
+    assert orphan.evaluate("current.told.at(-1).detail.code") == "connection_failed"
+    assert orphan.evaluate("held().tracks") == 0
 
 
 def test_a_session_of_text_is_silent_and_asks_for_no_microphone(page, server):
@@ -149,9 +155,3 @@ def test_a_server_that_ends_hangs_up_and_frees_the_microphone(page):
         process.terminate()
         page.wait_for_function("current.state === 'closed'")
     assert page.evaluate("held().tracks") == 0
-
-
-def test_a_server_that_was_killed_is_noticed_and_frees_the_microphone(orphan):
-    orphan.wait_for_function("current.state === 'failed'", timeout=60_000)
-    assert orphan.evaluate("current.told.at(-1).detail.code") == "connection_failed"
-    assert orphan.evaluate("held().tracks") == 0

@@ -64,9 +64,9 @@ window.held = () => ({
   peers: opened.peers.filter((peer) => peer.connectionState !== "closed").length,
 });
 
-/** How loud a stream is, 0 to 1, as soon as it is louder than `enough`; its loudest after 20 s. */
+/** How loud a stream is, 0 to 1, as soon as it is louder than `enough`; its loudest after 60 s. */
 window.loudness = (stream, enough) => {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   let loudest = 0;
   const element = new Audio(); // Chromium gives WebAudio the sound of a far side only while an element plays it
   Object.assign(element, { muted: true, srcObject: stream });
