@@ -10,14 +10,21 @@ from pathlib import Path
 import pytest
 import trustme
 from faults.census import Census
+from faults.patience import PATIENCE
 from faults.proxy import FaultProxy
 from faults.talker import SCRIPT, Talker
 
-from reelthyme_sync import local_server
+from reelthyme_sync import _link, local_server
 from reelthyme_sync.events import ResponseDone
 
 SPEED = 8.0
 """A word of an answer lasts 5 ms: the story a tenth of a second, the saga ten seconds."""
+
+
+@pytest.fixture(autouse=True)
+def a_goodbye_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much as the close timeout gives: a machine that stands still for a second does not answer within one."""
+    monkeypatch.setattr(_link, "_GOODBYE_WITHIN", PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from faults.patience import PATIENCE, wait_until
 from faults.talker import Talker
 from peers import close_frame, peer
 
-from reelthyme_sync import ConnectionClosed, ConnectionLost, Session, connect
+from reelthyme_sync import ConnectionClosed, ConnectionLost, Session, _link, connect
 from reelthyme_sync.events import ResponseOutputTextDelta, SessionCreated
 from reelthyme_sync.testing import ScriptedTransport
 
@@ -184,6 +184,14 @@ class TestWithWhom:
         with within(CLOSE_TIMEOUT):
             hasty.close()
         check_end_stays(hasty, Closed())
+
+    def test_one_whose_goodbye_does_not_come_soon_though_there_were_time(self, proxy, session, monkeypatch):
+        """All was sent: whoever closes waits no longer for a peer that may be gone."""
+        monkeypatch.setattr(_link, "_GOODBYE_WITHIN", CLOSE_TIMEOUT)
+        proxy.mute_close()
+        with within(CLOSE_TIMEOUT):
+            session.close()
+        check_end_stays(session, Closed())
 
     def test_a_peer_that_is_gone_without_a_word(self, proxy, hasty):
         proxy.black_hole()
