@@ -2,6 +2,7 @@
 # With another Python than the first that is new enough: make clean, then make test PYTHON=/path/to/python3
 
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes, each of which would compile the library anew
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := setup.py setup.cfg .ci/python .ci/system-packages
