@@ -45,10 +45,12 @@ class Stalls:
 
     Attributes:
         longest_ms: the longest time.
+        ends: when each of more than 30 ms ended, by ``time.monotonic()``.
     """
 
     def __init__(self) -> None:
         self.longest_ms = 0.0
+        self.ends: list[float] = []
         self._over = threading.Event()
         self._watches = [threading.Thread(target=self._look, args=(cpu,)) for cpu in os.sched_getaffinity(0)]
 
@@ -67,7 +69,10 @@ class Stalls:
         before = time.monotonic()
         while not self._over.wait(0.005):
             now = time.monotonic()
-            self.longest_ms = max(self.longest_ms, (now - before) * 1000 - 5)
+            ms = (now - before) * 1000 - 5
+            self.longest_ms = max(self.longest_ms, ms)
+            if ms > 30:
+                self.ends.append(now)
             before = now
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from dialogue import InterruptedItself, Interruption, open_dialogue
 from far_end import FarEnd
-from measuring import Samples, report
+from measuring import Samples, Stalls, report
 from person import RECORDINGS, Person, person
 from server_process import local_server_process
 
@@ -100,7 +101,12 @@ TURN_MS, LAST_TURN_MS = 11_500, 1000
 SPOKEN_MS = 60_000
 CUT_MS = 500.0
 ATTEMPTS = 3
-"""When the recogniser takes a word for another, or the machine stalls. To interrupt itself it has none."""
+"""When the recogniser takes a word for another, or the machine stalls."""
+
+AFTER_STALL = 5.0
+"""Seconds in which the assistant may interrupt itself, in such an attempt: where the sound server stood still, the echo
+comes with another delay than before, which takes up to 2 s to learn; then the conversation is ended. At any other time
+it may not, ever."""
 
 SCRIPT = [{"when": question.last_words, "say": f"{question.answer} {STORY}"} for question in (WEATHER, HEALTH, SUM)]
 
@@ -144,9 +150,14 @@ def test_the_assistant_never_interrupts_itself_and_somebody_does(server: str, so
     told: list[str] = []
     for _ in range(ATTEMPTS):
         try:
-            interruptions = converse(server, somebody, "auto")
+            with Stalls() as stalls:
+                interruptions = converse(server, somebody, "auto")
         except Misheard as error:
             told.append(report(repr(error)))
+        except InterruptedItself as error:
+            if not any(time.monotonic() - end < AFTER_STALL for end in stalls.ends):
+                raise
+            told.append(report(f"{error!r}, after the machine had stood still for up to {stalls.longest_ms:.0f} ms"))
         else:
             cuts = [interruption.cut_ms for interruption in interruptions]
             told.append(report(f"cut after {cuts} ms, {np.median(cuts):.0f} at the median"))

@@ -2,7 +2,8 @@
 
 Replies are a position code. Each is cut at a random moment: every other one by hand, the rest because the server says
 that the user speaks. The end of what the microphone recorded of it tells how far the listener really got. One core is
-busy all the time. No figure leaves out an interruption.
+busy all the time. No figure leaves out an interruption, but those in which the whole machine stood still: they are made
+again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 from ear import Ear
 from far_end import FarEnd
 from load import busy_core
-from measuring import TONE, Samples, report, tone, until_it_holds
+from measuring import TONE, Samples, Stalls, report, tone, until_it_holds
 from position_code import LIKE, PositionCode
 
 from reelthyme_sync import AudioStream, Session, capture_audio, stream
@@ -26,9 +27,12 @@ from reelthyme_sync.pcm import SAMPLE_RATE, ms_to_samples
 
 pytestmark = [pytest.mark.soundcard, pytest.mark.usefixtures("sound_card")]
 
-INTERRUPTIONS = 50
+INTERRUPTIONS, MOST_INTERRUPTIONS = 50, 200
+PATIENCE = 600.0  # virtual processors may wake up late for minutes: then a sound card of software lags by seconds
 REPLY_MS = 3000
 QUIET_MS = 60  # no gap of a busy machine is that long
+STILL_MS = 25.0
+"""Of a machine that lets threads sleep on for that long, a processor was taken away."""
 
 TAIL, FADE = ms_to_samples(22), ms_to_samples(10)
 """The end of what was heard is located by what comes before the fade: from ``TAIL`` to ``FADE`` samples before the
@@ -110,8 +114,15 @@ def interrupt_often() -> list[Cut]:
         stream(session) as conversation,
         capture_audio(session, microphone=PyAudioMicrophone(tap=ear)),
     ):
-        interrupter = Interrupter(far_end, conversation, ear)
-        return [interrupter.interrupt(number) for number in range(INTERRUPTIONS)]
+        interrupter, cuts = Interrupter(far_end, conversation, ear), list[Cut]()
+        for number in range(MOST_INTERRUPTIONS):
+            with Stalls() as stalls:
+                cut = interrupter.interrupt(number)
+            if stalls.longest_ms < STILL_MS:
+                cuts.append(cut)
+            if len(cuts) == INTERRUPTIONS:
+                return cuts
+        pytest.fail(f"the machine stood still in all but {len(cuts)} of {MOST_INTERRUPTIONS} interruptions")
 
 
 def test_what_is_reported_was_heard_and_silence_comes_at_once():
@@ -125,7 +136,7 @@ def test_what_is_reported_was_heard_and_silence_comes_at_once():
         results.append(report(f"{len(cuts)} cuts: error {error} (bias {bias:+.1f}), silence {silence}, in ms"))
         return max(error.used(median=20, worst=40), silence.used(median=35, worst=60))
 
-    measured = until_it_holds(measure, limit=1.0)
+    measured = until_it_holds(measure, limit=1.0, patience=PATIENCE)
     assert measured[-1] <= 1.0, results
 
 
