@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,6 +20,9 @@ pytest_plugins = ["leaks", "pytester"]
 # how long an example takes says more of the machine than of the code: one that stands still for 0.2 s is no failure
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of all that a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 THREADS_END_WITHIN = 20.0
 SKIPS_ARE_FAILURES = os.environ.get("CI") == "true" and sys.platform == "linux"
