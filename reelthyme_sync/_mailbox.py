@@ -56,7 +56,7 @@ class Mailbox(Generic[T]):
                 if self._takes():
                     self._append(item)
                     return True
-            if not self._room.wait_for(self._takes, _left(deadline)):
+            if not self._room.wait_for(self._takes, deadline - monotonic()):
                 raise TimeoutError
 
     def push(self, item: T) -> bool:
@@ -134,7 +134,3 @@ class Mailbox(Generic[T]):
 
     def _takes(self) -> bool:
         return self._ended or not self._max_queue or len(self._items) < self._max_queue
-
-
-def _left(deadline: float) -> float | None:
-    return None if deadline == inf else deadline - monotonic()

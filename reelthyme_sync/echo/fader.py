@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def rising() -> NDArray[np.float32]:
+    """A factor for each sample of a frame, evenly up to 1."""
+    import numpy as np
+
+    return np.arange(1, FRAME + 1, dtype=np.float32) / np.float32(FRAME)
+
+
 class Fader:
     """Multiplies frames of sound. A new gain is reached at the end of a frame, evenly. At first it is 1."""
 
@@ -18,7 +25,7 @@ class Fader:
         import numpy as np
 
         self._gain = 1.0
-        self._steps = np.arange(1, FRAME + 1, dtype=np.float32) / np.float32(FRAME)
+        self._steps = rising()
         self._pcm = np.dtype("<i2")
 
     def fade(

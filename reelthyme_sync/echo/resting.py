@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from .fader import rising
 from .frames import FRAME
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class RestingCanceller:
 
         self._float = np.dtype(np.float32)
         self._processor = processor
-        self._rising = np.arange(1, FRAME + 1, dtype=np.float32) / np.float32(FRAME)
+        self._rising = rising()
         # In the place of silence, with a power of 0.05. Of zeros AEC3 makes ever smaller numbers, down to those that
         # processors are slow with: after half a second it took 21 % of a core instead of 2.3 (measured).
         self._hiss = np.zeros(FRAME, np.int16)

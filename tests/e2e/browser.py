@@ -193,6 +193,14 @@ def page_server() -> Iterator[PageServer]:
             thread.join()
 
 
+@contextlib.contextmanager
+def bare_page(tab: Page, server: PageServer, *, expected: tuple[str, ...]) -> Iterator[Page]:
+    """The bare page, once it has loaded the module."""
+    with page_in(tab, server.url, expected=expected) as page:
+        page.wait_for_function("window.ready")
+        yield page
+
+
 def refusal(status: int, **error: Any) -> tuple[int, dict[str, str], bytes]:
     """An answer as the service's errors are."""
     return status, {"Content-Type": "application/json"}, orjson.dumps({"error": error})

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,24 @@ def another_sound_card() -> Iterator[SoundCard]:
     """A card for one test to break, from another process."""
     with _running_card() as card:
         yield card
+
+
+@pytest.fixture(scope="module")
+def user(browser: Any) -> Iterator[Any]:
+    """Somebody at the ``browser`` of this file."""
+    from browser import profile  # here: it takes playwright, which other tests do without
+
+    with profile(browser) as user:
+        yield user
+
+
+@pytest.fixture(scope="module")
+def tab(user: Any) -> Iterator[Any]:
+    """One for all pages of a file: a new one costs a second of processor."""
+    from browser import tab_of
+
+    with tab_of(user) as tab:
+        yield tab
 
 
 @contextmanager

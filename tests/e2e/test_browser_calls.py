@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import keys
 import pytest
-from browser import chromium, microphone_hears, page_in, page_server, profile, tab_of
+from browser import bare_page, chromium, microphone_hears, page_server, tab_of
 
 from reelthyme_sync import connect
 from reelthyme_sync.audio.wav import read_wav
@@ -17,6 +17,7 @@ from reelthyme_sync.local_server import serve
 from reelthyme_sync.rest import calls, create_client_secret
 
 HEARING = AudioConfig(input=AudioInput(transcription=Transcription(model="gpt-transcribe")))
+EXPECTED = ("Failed to load resource",)
 SPOKEN = RealtimeSession(output_modalities=["audio"], audio=HEARING)
 
 
@@ -29,18 +30,6 @@ def browser(tmp_path_factory, request):
 
 
 @pytest.fixture(scope="module")
-def user(browser):
-    with profile(browser) as user:
-        yield user
-
-
-@pytest.fixture(scope="module")
-def tab(user):
-    with tab_of(user) as tab:
-        yield tab
-
-
-@pytest.fixture(scope="module")
 def pages():
     with page_server() as pages:
         yield pages
@@ -48,21 +37,14 @@ def pages():
 
 @pytest.fixture
 def page(tab, pages):
-    with opened(tab, pages) as page:
-        yield page
-
-
-@contextmanager
-def opened(tab, pages):
-    with page_in(tab, pages.url, expected=("Failed to load resource",)) as page:
-        page.wait_for_function("window.ready")
+    with bare_page(tab, pages, expected=EXPECTED) as page:
         yield page
 
 
 @pytest.fixture
 def orphan(user, pages):
     """A page whose server has been killed."""
-    with tab_of(user) as tab, opened(tab, pages) as page, server_process() as (process, url):
+    with tab_of(user) as tab, bare_page(tab, pages, expected=EXPECTED) as page, server_process() as (process, url):
         call(page, secret_of(url))
         process.kill()
         yield page

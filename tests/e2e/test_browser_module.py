@@ -1,10 +1,8 @@
 """The browser module alone, in Chromium: what it asks for, what it says when it fails, and that it lets go of all."""
 
-from contextlib import contextmanager
-
 import keys
 import pytest
-from browser import chromium, microphone_hears, page_in, page_server, profile, refusal, tab_of
+from browser import bare_page, chromium, microphone_hears, page_server, profile, refusal, tab_of
 
 SECRET = {"value": keys.TEST_KEY, "session": {"output_modalities": ["audio"]}}
 NOTHING = {"tracks": 0, "contexts": 0, "peers": 0}
@@ -15,18 +13,6 @@ EXPECTED = ("Failed to load resource", "in JSON")
 def browser(tmp_path_factory):
     with chromium(microphone_hears(b"", tmp_path_factory.mktemp("browser") / "quiet.wav")) as browser:
         yield browser
-
-
-@pytest.fixture(scope="module")
-def user(browser):
-    with profile(browser) as user:
-        yield user
-
-
-@pytest.fixture(scope="module")
-def tab(user):
-    with tab_of(user) as tab:
-        yield tab
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +29,7 @@ def server(serving):
 
 @pytest.fixture
 def page(tab, server):
-    with opened(tab, server) as page:
-        yield page
-
-
-@contextmanager
-def opened(tab, server):
-    with page_in(tab, server.url, expected=EXPECTED) as page:
-        page.wait_for_function("window.ready")
+    with bare_page(tab, server, expected=EXPECTED) as page:
         yield page
 
 
@@ -177,7 +156,11 @@ class TestFailing:
         assert held(page) == NOTHING
 
     def test_a_microphone_that_is_denied(self, browser, server):
-        with profile(browser, permissions=[]) as user, tab_of(user) as tab, opened(tab, server) as page:
+        with (
+            profile(browser, permissions=[]) as user,
+            tab_of(user) as tab,
+            bare_page(tab, server, expected=EXPECTED) as page,
+        ):
             assert failure(page, SECRET, url="/calls")["name"] == "NotAllowedError"
             assert held(page) == NOTHING
 

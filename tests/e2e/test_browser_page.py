@@ -35,12 +35,6 @@ def browser(tmp_path_factory, recordings):
 
 
 @pytest.fixture(scope="module")
-def user(browser):
-    with profile(browser) as user:
-        yield user
-
-
-@pytest.fixture(scope="module")
 def patient():
     expect.set_options(timeout=30_000)
 
